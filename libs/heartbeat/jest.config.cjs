@@ -1,0 +1,1 @@
+module.exports = { displayName: 'heartbeat', preset: '../../jest.preset.cjs' };

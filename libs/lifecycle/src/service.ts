@@ -1,0 +1,9 @@
+/**
+ * Everything that runs in the background. `start` resolves when it is at work; `stop` resolves when it has ended and
+ * holds nothing any more. Both may be called twice, `stop` also before `start` or during it.
+ */
+export interface Service {
+  readonly name: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}

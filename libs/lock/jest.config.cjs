@@ -1,0 +1,1 @@
+module.exports = { displayName: 'lock', preset: '../../jest.preset.cjs' };

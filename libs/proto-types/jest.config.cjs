@@ -1,0 +1,1 @@
+module.exports = { displayName: 'proto-types', preset: '../../jest.preset.cjs' };

@@ -1,0 +1,2 @@
+export type { TestRedis, TestRedisOptions } from './redis-fixture.js';
+export { freePort, redisServerProgram, startRedis } from './redis-fixture.js';

@@ -1,0 +1,1 @@
+module.exports = { displayName: 'worker-session', preset: '../../jest.preset.cjs' };
