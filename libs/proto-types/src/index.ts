@@ -1,7 +1,4 @@
-export type {
-  WorkerServiceClient,
-  WorkerServiceImplementation,
-} from './generated/orchestrator/v1/worker.js';
+export type { WorkerServiceClient, WorkerServiceImplementation } from './generated/orchestrator/v1/worker.js';
 export {
   Abandon,
   Assign,

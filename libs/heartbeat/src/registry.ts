@@ -1,0 +1,127 @@
+/**
+ * The registry of sessions, in the control slot. A worker process is a session; it is registered by its Hello, renewed
+ * by its heartbeats, and declared dead once and for ever. What must hold: docs/architecture.md, "Sessions".
+ *
+ * Every call rejects when Redis did not confirm it in time; it may then have been executed, and may be repeated.
+ */
+export interface SessionRegistry {
+  /** Registers, or refuses. An accepted Hello counts as a renewal and gets a new, higher epoch. */
+  hello(request: HelloRequest): Promise<HelloReply>;
+  /** Renews a batch at once; in order. Only what is answered `alive` was renewed. */
+  renew(renewals: readonly Renewal[]): Promise<RenewalReply[]>;
+  /** The session's own last will. Idempotent; answers the death that stands, or undefined for an unknown session. */
+  declareGone(session: string, reason: DeathReason): Promise<Death | undefined>;
+  /**
+   * The leader's verdict after silence. Refused with `StaleTermError` when the term is not the current one, answered
+   * `renewed` when the session has been renewed since the look it was judged by.
+   */
+  declareDead(verdict: DeathVerdict): Promise<Death | 'renewed' | 'unknown'>;
+  /** Marks a worker's session as draining; told to it by its scheduler. */
+  drain(worker: string): Promise<'draining' | 'unknown'>;
+  /** One consistent look at everything that lives or died lately, with the server it was taken from. */
+  look(): Promise<RegistryLook>;
+  get(session: string): Promise<SessionRecord | undefined>;
+  /** The session in place of a worker id. */
+  ofWorker(worker: string): Promise<SessionRecord | undefined>;
+  /** Forgets dead sessions older than `deadKeptMs` (default 24 h) that `keep` does not name. */
+  forget(keep: ReadonlySet<string>): Promise<number>;
+  /** Mints the next term: max(stored + 1, Redis' time in ms). */
+  mintTerm(leader: string): Promise<number>;
+  currentTerm(): Promise<{ term: number; leader: string } | undefined>;
+}
+
+export interface SessionInfo {
+  pools: readonly string[];
+  slots: number;
+  labels: Readonly<Record<string, string>>;
+  version: string;
+  host: string;
+  pid: number;
+}
+
+export interface HelloRequest {
+  session: string;
+  worker: string;
+  /** Grows within the session. */
+  number: number;
+  /** It has been welcomed before. */
+  hasRun: boolean;
+  leaseMs: number;
+  /** Which scheduler it is connected to. */
+  scheduler: string;
+  info: SessionInfo;
+}
+
+export type HelloReply =
+  | { status: 'welcome'; epoch: number; draining: boolean }
+  | { status: 'session_dead'; reason: string }
+  | { status: 'superseded'; bySession: string }
+  /** STALE_HELLO: one that is not higher than the highest seen. */
+  | { status: 'stale_hello'; highest: number };
+
+export interface Renewal {
+  session: string;
+  /** That of its Welcome. The first one with it takes the worker id's place. */
+  epoch: number;
+  freeSlots: number;
+  load: number;
+  memoryUsedBytes: number;
+  memoryTotalBytes: number;
+}
+
+export type RenewalReply =
+  | { status: 'alive'; draining: boolean; superseded: string | undefined }
+  | { status: 'session_dead'; reason: string }
+  | { status: 'superseded'; bySession: string };
+
+export const DEATH_REASONS = ['process_ended', 'superseded', 'silent', 'unregistered', 'left'] as const;
+/** `superseded` and `left` return their jobs for free; the others count the first `slots` as losses. */
+export type DeathReason = (typeof DEATH_REASONS)[number];
+
+export interface DeathVerdict {
+  session: string;
+  term: number;
+  /** The renewal count it was judged by. */
+  renewals: number;
+  /** `run_id` of the server it was judged on; refused (rejects) when it is another now. */
+  runId: string;
+  reason: DeathReason;
+}
+
+/** What has to be carried out in each pool. */
+export interface Death {
+  session: string;
+  worker: string;
+  pools: readonly string[];
+  /** How many of its jobs count as losses. */
+  losses: number;
+  reason: DeathReason;
+  declaredAt: number;
+}
+
+export interface SessionRecord {
+  session: string;
+  worker: string;
+  state: 'alive' | 'superseded' | 'dead';
+  epoch: number;
+  firstEpoch: number;
+  helloNumber: number;
+  leaseMs: number;
+  renewals: number;
+  draining: boolean;
+  scheduler: string;
+  info: SessionInfo;
+  freeSlots: number;
+  load: number;
+  memoryUsedBytes: number;
+  memoryTotalBytes: number;
+  startedAt: number;
+  lastRenewedAt: number;
+  /** Of a dead one. */
+  death: Death | undefined;
+}
+
+export interface RegistryLook {
+  runId: string;
+  sessions: SessionRecord[];
+}

@@ -1,0 +1,62 @@
+/**
+ * The only place where a key of the queue is spelled. `p` is the prefix (`redis.prefix`, default "orc").
+ *
+ * A pool's slot, hash tag {pool}; scripts get the base `p:p:{pool}:` as KEYS[1] and add the names below to it:
+ *
+ * | name              | type   | holds                                                                | goes when                      |
+ * | ----------------- | ------ | -------------------------------------------------------------------- | ------------------------------ |
+ * | calls             | hash   | client -> "number ms" of its last call; `schema` -> version          | idle clients: trim, after 1 day |
+ * | seq               | string | counter: order of enqueuing and of claiming                          | never                          |
+ * | j:ULID            | hash   | the job, fields below                                                | trim or purge                  |
+ * | h:ULID            | list   | earlier attempts, oldest first, at most HISTORY_LIMIT                | with the job                   |
+ * | queued            | zset   | ULID by place: (1000 - priority) * 2^42 + seq                        | as jobs move                   |
+ * | scheduled         | zset   | ULID by due time, ms                                                 | as jobs move                   |
+ * | running           | zset   | ULID by time of claim, ms                                            | as jobs move                   |
+ * | succeeded, failed, cancelled, skipped | zset | ULID by the time at which the record expires, ms       | trim or purge                  |
+ * | s:SESSION         | zset   | ULIDs a session owns, by order of claim                              | as jobs move                   |
+ * | gates             | hash   | session -> epoch                                                     | reclaim                        |
+ * | dying             | hash   | session -> losses left to count while its death is carried out       | end of reclaim                 |
+ * | orders            | hash   | ULID -> "cancel": running jobs whose worker is to be told            | as the job leaves `running`    |
+ * | created           | stream | one entry per enqueued batch: u = ULIDs joined by a space            | trim                           |
+ * | b:BATCH           | hash   | state -> jobs of the batch; `kept` -> records left                   | trim                           |
+ * | emptied           | set    | batches of which no record is left here                              | trim, when confirmed           |
+ * | o:ULID:N          | hash   | output of start N: fields in output.lua                              | with the job, or by bytes      |
+ * | o:ULID:N:head, :stdout, :stderr | list | chunks: first quarter of both, last three quarters of each   | with it                        |
+ * | outputs           | zset   | "ULID:N" by the time of the last write, ms                           | with it                        |
+ * | outputBytes       | string | bytes of all outputs                                                 | never                          |
+ * | events            | stream | one entry per script call: e = lines "type ULID start worker"        | trimmed to EVENTS_KEPT         |
+ * | news              | channel| the same lines, to hurry whoever waits                               |                                |
+ *
+ * Fields of j:ULID (times in ms by Redis' clock): spec and rule (JSON, written once) · state · priority · place (score
+ * in `queued`; empty when it is to get a new one) · created · queued · due · why ("delay" | "backoff" | "loss") ·
+ * attempt, session, worker, epoch, fence (of the holder; they stay after the end) · starts · failures · losses ·
+ * started · finished · cancel (time of the request) · end (AttemptEnd, JSON) · op ("client:number" of the last retry by hand).
+ * Absent = 0, or empty.
+ */
+export interface QueueKeys {
+  /** Base of a pool's slot, KEYS[1] of each of its scripts. */
+  pool(pool: string): string;
+  /** Channel of a pool's news. */
+  news(pool: string): string;
+  /** Set of all pools, in the control slot. */
+  pools(): string;
+  /** hash: name, total, pools (JSON), sealed. */
+  batch(batchId: string): string;
+  /** string: an IdempotencyRecord as JSON; expires. */
+  idempotency(keyHash: string): string;
+}
+
+export const DEFAULT_PREFIX = 'orc';
+export const SCHEMA_VERSION = 1;
+/** Attempts kept with a job, the current one apart. */
+export const HISTORY_LIMIT = 20;
+
+export function queueKeys(prefix: string = DEFAULT_PREFIX): QueueKeys {
+  return {
+    pool: (pool) => `${prefix}:p:{${pool}}:`,
+    news: (pool) => `${prefix}:p:{${pool}}:news`,
+    pools: () => `${prefix}:c:{ctl}:pools`,
+    batch: (batchId) => `${prefix}:b:{${batchId}}`,
+    idempotency: (keyHash) => `${prefix}:i:{${keyHash}}`,
+  };
+}

@@ -1,0 +1,289 @@
+import type { AttemptEnd, Job, JobRule, JobSpec, JobState, ReturnReason, Ulid } from '@orchestrator/core';
+
+/**
+ * The port of the store: the operations that move jobs. Each is atomic for a batch inside one pool, may be sent twice,
+ * and is answered only when the store has it. `redis/` is the real one; a readable one in memory is to come.
+ *
+ * A store object is one *client* of the store (a random id): it has one writing call in flight per pool, numbered. A
+ * process that submits and dispatches uses two. Every call rejects with `StoreUnavailableError` when it was not
+ * confirmed in time (it may have been executed), and with `StaleCallError` when a later call overtook it.
+ */
+export interface QueueStore {
+  readonly clientId: string;
+
+  // ---- submitting
+  enqueue(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]>;
+
+  // ---- attempts (only sessions whose gate is open)
+  /** Never repeated when unanswered: the workers named are asked to say Hello again. */
+  claim(pool: string, wants: readonly ClaimWant[]): Promise<ClaimReply>;
+  settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]>;
+  giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]>;
+
+  // ---- sessions
+  reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply>;
+  /** Carries out a death in this pool: closes the gate, takes back one chunk of its jobs. Repeat until `remaining` is 0. */
+  reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply>;
+  /** Session -> epoch of every open gate. */
+  gates(pool: string): Promise<Map<string, number>>;
+  /** What workers are still to be told, of these sessions. Bounded; asked again every second. */
+  pendingOrders(pool: string, sessions: readonly string[]): Promise<PendingOrder[]>;
+
+  // ---- duties
+  /** Moves what is due to `queued`, a bounded number. */
+  promote(pool: string): Promise<PromoteReply>;
+  /** Removes what retention no longer keeps, in one small step. Repeat while `more`. */
+  trim(pool: string, limits: RetentionLimits): Promise<TrimReply>;
+
+  // ---- users
+  cancel(pool: string, ulids: readonly string[]): Promise<CancelVerdict[]>;
+  retry(pool: string, ulids: readonly string[]): Promise<RetryVerdict[]>;
+  purge(pool: string, ulids: readonly string[]): Promise<PurgeVerdict[]>;
+
+  // ---- output
+  appendOutput(pool: string, chunks: readonly OutputChunk[]): Promise<OutputVerdict[]>;
+  readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined>;
+
+  // ---- reading
+  getJobs(pool: string, ulids: readonly string[]): Promise<(Job | undefined)[]>;
+  /** Newest first over one or all pools. Looks at no more than `MAX_SCAN` records. */
+  listJobs(filter: JobFilter, page: PageRequest): Promise<JobPage>;
+  counts(pool: string): Promise<Record<JobState, number>>;
+  pools(): Promise<string[]>;
+  /** Place in its pool's order from 0, or undefined when it is not queued. */
+  position(pool: string, ulid: string): Promise<number | undefined>;
+
+  // ---- batches (a slot of their own, counted in the pools)
+  putBatch(batch: BatchRecord): Promise<void>;
+  sealBatch(batchId: string): Promise<void>;
+  getBatch(batchId: string): Promise<BatchStatus | undefined>;
+
+  // ---- idempotency keys (a slot of their own)
+  /** Writes the record if there is none; answers the one that stands. */
+  beginIdempotent(key: string, record: IdempotencyRecord): Promise<{ record: IdempotencyRecord; created: boolean }>;
+  finishIdempotent(key: string, answer: string): Promise<void>;
+}
+
+/** The largest batch of one script call. */
+export const MAX_BATCH = 250;
+/** The most records that one page of a list looks at. */
+export const MAX_SCAN = 10_000;
+/** The most bytes of specs that one claim answers (but for a single larger job). */
+export const MAX_CLAIM_BYTES = 1024 * 1024;
+
+export interface NewJob {
+  ulid: Ulid;
+  spec: JobSpec;
+  rule: JobRule;
+  priority: number;
+  /** Not before: so long after Redis has it, or at this instant. At most one of the two. */
+  delayMs?: number;
+  runAtMs?: number;
+}
+
+export interface EnqueueReply {
+  ulid: Ulid;
+  state: JobState;
+  createdAt: number;
+  /** It was there already: a repetition. */
+  repeated: boolean;
+}
+
+export interface ClaimWant {
+  session: string;
+  worker: string;
+  epoch: number;
+  /** Jobs wanted, at most; of those `free` go to free slots at once, the rest is prefetch. */
+  max: number;
+  free: number;
+}
+
+export interface ClaimedJob {
+  ulid: Ulid;
+  session: string;
+  attemptId: string;
+  fence: number;
+  /** Which start this is, from 1. */
+  number: number;
+  /** core's JobSpec as JSON, as stored. */
+  specJson: string;
+}
+
+export interface ClaimReply {
+  jobs: ClaimedJob[];
+  /** Jobs still queued. */
+  queued: number;
+  /** When the next scheduled job is due, milliseconds from now by Redis' clock. */
+  nextDueInMs: number | undefined;
+  /** Sessions whose gate did not match: say Hello again. */
+  refused: string[];
+}
+
+export interface AttemptKey {
+  ulid: string;
+  attemptId: string;
+  fence: number;
+}
+
+export interface Settlement extends AttemptKey {
+  outcome: 'succeeded' | 'failed' | 'cancelled';
+  end: AttemptEnd;
+  /** False: do not retry, whatever the rule says. */
+  retryable: boolean;
+  /** It was frozen once: a failure then counts as a loss. */
+  wasFrozen: boolean;
+  /** What was not appended before. */
+  output: readonly OutputChunk[];
+}
+
+/**
+ * `accepted`: the state changed because of it. `repeated`: it had been accepted before. `stale`: the attempt does not
+ * hold the job; nothing changed. For all three the worker may forget it.
+ */
+export type SettleVerdict = 'accepted' | 'repeated' | 'stale';
+
+export interface GiveBack extends AttemptKey {
+  reason: ReturnReason;
+  started: boolean;
+}
+
+export interface ReconcileRequest {
+  session: string;
+  worker: string;
+  epoch: number;
+  /** What the worker has not seen recorded, of this pool; at most `MAX_BATCH`. */
+  held: readonly HeldAttempt[];
+  /** The last chunk: what the session owns under a lower epoch and did not name is queued again for free. */
+  last: boolean;
+}
+
+export interface HeldAttempt extends AttemptKey {
+  state: 'running' | 'frozen' | 'finished' | 'returned';
+}
+
+export interface ReconcileReply {
+  /** In the order of `held`. */
+  verdicts: ('held' | 'gone')[];
+  /** Queued again for free. */
+  requeued: number;
+  /** Send the last chunk again: not everything was looked at. */
+  more: boolean;
+  /** Orders still to be told for what is held. */
+  orders: PendingOrder[];
+}
+
+export interface ReclaimRequest {
+  session: string;
+  /** How many of its jobs, in order of claim, count as losses; 0 = all return for free. */
+  losses: number;
+  /** For history and events, as in "no heartbeat for 15 s". */
+  reason: string;
+}
+
+export interface ReclaimReply {
+  /** What moved in this chunk. */
+  moved: { ulid: Ulid; worker: string; lost: boolean; state: JobState }[];
+  remaining: number;
+}
+
+export interface PendingOrder {
+  ulid: Ulid;
+  session: string;
+  attemptId: string;
+  fence: number;
+  order: 'cancel';
+}
+
+export interface PromoteReply {
+  moved: number;
+  queued: number;
+  nextDueInMs: number | undefined;
+}
+
+export interface RetentionLimits {
+  maxFinished: number;
+  maxOutputBytes: number;
+}
+
+export interface TrimReply {
+  jobs: number;
+  outputs: number;
+  more: boolean;
+  /** Batches of which this pool has no job left. */
+  emptiedBatches: string[];
+}
+
+export type CancelVerdict = 'cancelled' | 'requested' | 'final' | 'not_found';
+export type RetryVerdict = 'queued' | 'not_retryable' | 'not_found';
+export type PurgeVerdict = 'purged' | 'not_final' | 'not_found';
+
+export interface OutputChunk extends AttemptKey {
+  /** Which start, from 1: outputs are kept by it. */
+  number: number;
+  stream: 'stdout' | 'stderr';
+  offset: number;
+  /** Orders the chunks of both streams as they came. */
+  sequence: number;
+  data: Buffer;
+}
+
+/** `stale`: the attempt does not hold the job; the chunk was refused for good. */
+export interface OutputVerdict {
+  verdict: 'stored' | 'stale';
+  /** Everything below is stored. */
+  endOffset: number;
+}
+
+export interface StoredOutput {
+  chunks: { stream: 'stdout' | 'stderr'; offset: number; sequence: number; data: Buffer }[];
+}
+
+export interface JobFilter {
+  states?: readonly JobState[];
+  pool?: string;
+  name?: string;
+  batchId?: string;
+  labels?: Readonly<Record<string, string>>;
+}
+
+export interface PageRequest {
+  limit: number;
+  /** As answered by the page before. @throws InvalidCursorError when it is not ours. */
+  cursor?: string;
+}
+
+export interface JobPage {
+  jobs: Job[];
+  nextCursor: string | undefined;
+}
+
+export interface BatchRecord {
+  batchId: string;
+  name: string | undefined;
+  total: number;
+  pools: readonly string[];
+}
+
+export interface BatchStatus {
+  batchId: string;
+  name: string | undefined;
+  total: number;
+  pools: readonly string[];
+  counts: Record<JobState, number>;
+  /** All pieces are written. */
+  sealed: boolean;
+  /** All that were written are final. */
+  done: boolean;
+}
+
+/** What a request was and which ids it got, written before anything else. */
+export interface IdempotencyRecord {
+  /** SHA-256 of the body. */
+  bodyHash: string;
+  /** The ids made for it: ULIDs, and the batch's. */
+  ids: readonly string[];
+  batchId?: string;
+  createdAt: number;
+  /** The first answer, once it was given in full. */
+  answer?: string;
+}
