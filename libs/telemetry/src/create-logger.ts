@@ -1,0 +1,115 @@
+import type { Writable } from 'node:stream';
+
+import { type Clock, sleep, systemClock } from '@orchestrator/core';
+import { createLogger as createWinston, format as winstonFormat, type Logger as Winston, transports } from 'winston';
+
+import { formatLine, type LogFormat } from './log-line.js';
+import type { LogFields, Logger } from './logger.js';
+import { createRedact } from './redact.js';
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface CreateLoggerOptions {
+  level: LogLevel;
+  format: LogFormat;
+  /** Where the lines go, as `process.stdout`. It is never closed. */
+  stream: Writable;
+  /** Colours in `pretty`. Default: whether the stream is a terminal. */
+  colours?: boolean;
+  /** Values that must never be written, as passwords and tokens. */
+  secrets?: readonly string[];
+  /** On every line. */
+  fields?: LogFields;
+  clock?: Clock;
+  /** While more than this waits in the stream, lines are dropped and counted. Default `MAX_BUFFERED_BYTES`. */
+  maxBufferedBytes?: number;
+}
+
+export interface ClosableLogger extends Logger {
+  /** Lines not written because whoever reads them had stalled. */
+  readonly dropped: number;
+  /** Resolves when all lines so far were handed on, or after `FLUSH_LIMIT_MS`. Call it before the process ends. */
+  flush(): Promise<void>;
+  /** `flush`, after which lines are ignored. */
+  close(): Promise<void>;
+}
+
+/** A stalled reader of stdout may cost this much memory and no more. */
+export const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+export const FLUSH_LIMIT_MS = 2_000;
+const FLUSH_LOOK_MS = 10;
+const LINE = Symbol.for('message');
+
+/** The winston logger of a process. Only an app's composition root makes one. */
+export function createLogger(options: CreateLoggerOptions): ClosableLogger {
+  const { stream, clock = systemClock, maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
+  const redact = createRedact(options.secrets ?? []);
+  const colours = options.colours ?? (stream as { isTTY?: boolean }).isTTY === true;
+  let dropped = 0;
+  let reported = 0;
+  let closed = false;
+
+  const render = (level: string, message: string, fields: LogFields): string =>
+    formatLine({ wallMs: clock.wallMs(), level, message, fields: redact(fields) }, options.format, colours);
+
+  const bounded = winstonFormat((info) => {
+    if (stream.destroyed || stream.writableLength > maxBufferedBytes) {
+      dropped += 1;
+      return false;
+    }
+    let line = render(info.level, info.message as string, info['fields'] as LogFields);
+    if (dropped > reported) {
+      line = `${render('warn', 'log lines were dropped because their reader had stalled', { dropped: dropped - reported })}\n${line}`;
+      reported = dropped;
+    }
+    (info as Record<symbol, unknown>)[LINE] = line;
+    return info;
+  });
+
+  const winston = createWinston({
+    level: options.level,
+    format: bounded(),
+    transports: [new transports.Stream({ stream, eol: '\n' })],
+    exitOnError: false,
+  });
+  // A closed pipe (EPIPE) must not take the process with it; its lines are counted as dropped.
+  stream.on('error', () => undefined);
+
+  const flush = async (): Promise<void> => {
+    const until = clock.monotonicMs() + FLUSH_LIMIT_MS;
+    while (winston.writableLength + stream.writableLength > 0 && !stream.destroyed && clock.monotonicMs() < until) {
+      await sleep(clock, FLUSH_LOOK_MS);
+    }
+  };
+
+  const logger = scoped(winston, () => closed, options.fields ?? {});
+  return Object.defineProperty(
+    {
+      ...logger,
+      flush,
+      close: async (): Promise<void> => {
+        closed = true;
+        await flush();
+        winston.close();
+      },
+    } as ClosableLogger,
+    'dropped',
+    { get: () => dropped, enumerable: true },
+  );
+}
+
+function scoped(winston: Winston, isClosed: () => boolean, own: LogFields): Logger {
+  const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
+    if (!isClosed() && winston.isLevelEnabled(level)) {
+      winston.log({ level, message, fields: { ...own, ...fields } });
+    }
+  };
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+    child: (fields) => scoped(winston, isClosed, { ...own, ...fields }),
+  };
+}

@@ -1,0 +1,65 @@
+import type { LogFields } from './logger.js';
+
+export type LogFormat = 'json' | 'pretty';
+
+export interface LogLine {
+  wallMs: number;
+  level: string;
+  message: string;
+  fields: LogFields;
+}
+
+/** What JSON leaves as it is, and a terminal or a line-based reader does not: DEL, C1 controls, line separators. */
+const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
+/** A value that needs no quotes on a terminal. */
+const PLAIN = /^[\w.:/@+,%-]+$/;
+
+const COLOUR: Readonly<Record<string, string>> = {
+  debug: '\x1b[90m',
+  info: '\x1b[32m',
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+};
+const RESET = '\x1b[0m';
+
+/** One line of text without its line end; no field can break out of it. */
+export function formatLine(line: LogLine, format: LogFormat, colours: boolean): string {
+  return format === 'json' ? toJsonLine(line) : toPrettyLine(line, colours);
+}
+
+function toJsonLine(line: LogLine): string {
+  const { wallMs, level, message, fields } = line;
+  return safeJson({ time: new Date(wallMs).toISOString(), level, message, ...withoutOwn(fields) });
+}
+
+/** A field may not take the place of what every line has. */
+function withoutOwn(fields: LogFields): LogFields {
+  const clashes = ['time', 'level', 'message'].filter((name) => Object.hasOwn(fields, name));
+  if (clashes.length === 0) {
+    return fields;
+  }
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [clashes.includes(key) ? `${key}_` : key, value]),
+  );
+}
+
+function toPrettyLine({ wallMs, level, message, fields }: LogLine, colours: boolean): string {
+  const time = new Date(wallMs).toISOString().slice(11, 23);
+  const tag = level.toUpperCase().padEnd(5);
+  const head = colours ? `${time} ${COLOUR[level] ?? ''}${tag}${RESET} ${message}` : `${time} ${tag} ${message}`;
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${PLAIN.test(key) ? key : safeJson(key)}=${prettyValue(value)}`);
+  return [head, ...rest].join(' ');
+}
+
+function prettyValue(value: unknown): string {
+  return typeof value === 'string' && PLAIN.test(value) ? value : safeJson(value);
+}
+
+function safeJson(value: unknown): string {
+  return (JSON.stringify(value) ?? 'null').replace(
+    UNSAFE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

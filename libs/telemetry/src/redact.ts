@@ -1,0 +1,88 @@
+import type { LogFields } from './logger.js';
+
+export const REDACTED = '[redacted]';
+
+/** Longer strings are cut: a log line is for reading. */
+const MAX_STRING = 8 * 1024;
+const MAX_DEPTH = 6;
+const MAX_ITEMS = 100;
+/** Shorter ones would blank out ordinary words. */
+const MIN_SECRET_LENGTH = 4;
+
+const SECRET_KEY =
+  /^(env|stdin|cookie|set-cookie|authorization)$|(password|passwd|passphrase|secret|credential|token|api[-_]?key|private[-_]?key)s?$/i;
+const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s"]+@/gi;
+
+export type Redact = (fields: LogFields) => LogFields;
+
+/**
+ * Makes a copy of a line's fields that may be written down: values under names such as `token` and the known secrets
+ * themselves are replaced, wherever they stand; errors become plain data; everything is cut to a bounded size.
+ */
+export function createRedact(secrets: readonly string[]): Redact {
+  const known = secrets
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+
+  const text = (value: string): string => {
+    let out = value;
+    for (const secret of known) {
+      out = out.replaceAll(secret, REDACTED);
+    }
+    out = out.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
+    return out.length > MAX_STRING ? `${out.slice(0, MAX_STRING)}… (${out.length} characters)` : out;
+  };
+
+  const walk = (value: unknown, depth: number): unknown => {
+    switch (typeof value) {
+      case 'string':
+        return text(value);
+      case 'bigint':
+        return String(value);
+      case 'function':
+      case 'symbol':
+        return `[${typeof value}]`;
+      case 'object':
+        return value === null ? null : object(value, depth);
+      default:
+        return value;
+    }
+  };
+
+  const object = (value: object, depth: number): unknown => {
+    if (depth >= MAX_DEPTH) {
+      return '[deeper]';
+    }
+    if (value instanceof Error) {
+      return object(errorFields(value), depth);
+    }
+    if (Buffer.isBuffer(value) || ArrayBuffer.isView(value)) {
+      return `[${value.byteLength} bytes]`;
+    }
+    if (value instanceof Date) {
+      return Number.isNaN(value.getTime()) ? null : value.toISOString();
+    }
+    const items = value instanceof Map ? [...value.entries()] : value instanceof Set ? [...value] : value;
+    if (Array.isArray(items)) {
+      return items.slice(0, MAX_ITEMS).map((item) => walk(item, depth + 1));
+    }
+    const entries = Object.entries(items).slice(0, MAX_ITEMS);
+    return Object.fromEntries(
+      entries.map(([key, item]) => [text(key), SECRET_KEY.test(key) ? REDACTED : walk(item, depth + 1)]),
+    );
+  };
+
+  return (fields) => object(fields, 0) as LogFields;
+}
+
+/** What a log line tells of an error; its cause included. */
+function errorFields(error: Error): LogFields {
+  const code = (error as { code?: unknown }).code;
+  return {
+    name: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  };
+}
