@@ -1,0 +1,42 @@
+import { OrchestratorError } from '@orchestrator/core';
+
+/**
+ * Thrown when the store did not confirm a call in time, or could not be reached. `mayHaveExecuted` tells whether it can
+ * have been carried out all the same (or still will be): whoever claimed must then ask its workers to say Hello again.
+ */
+export class StoreUnavailableError extends OrchestratorError {
+  readonly mayHaveExecuted: boolean;
+
+  constructor(message: string, options: { mayHaveExecuted: boolean; cause?: unknown }) {
+    super('STORE_UNAVAILABLE', message, { cause: options.cause });
+    this.mayHaveExecuted = options.mayHaveExecuted;
+  }
+}
+
+/** Thrown when a later call of the same client overtook this one, or when a claim arrived twice: it did nothing. */
+export class StaleCallError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STALE_CALL', message, options);
+  }
+}
+
+/** Thrown when a page's cursor was not made by this store. */
+export class InvalidCursorError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('INVALID_CURSOR', message, options);
+  }
+}
+
+/** Thrown when the data of a pool were written under another version of the schema: nothing was touched. */
+export class SchemaMismatchError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('SCHEMA_MISMATCH', message, options);
+  }
+}
+
+/** Thrown when the store has no memory left for what is new: refused, nothing was written. */
+export class StoreFullError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STORE_FULL', message, options);
+  }
+}

@@ -1,0 +1,49 @@
+import { replyCode } from '@orchestrator/redis';
+
+import { SchemaMismatchError, StaleCallError, StoreFullError, StoreUnavailableError } from '../errors.js';
+
+/** Answers that say: not now, and nothing was done. */
+const NOT_NOW = new Set([
+  'LOADING', // starting, reads its file
+  'READONLY', // a replica: the connection is about to move on
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN', // the slot is moving
+  'BUSY', // another script takes too long
+  'MISCONF', // cannot write its file
+  'NOREPLICAS',
+]);
+
+/** What ioredis says of a command that it has not written to a socket. */
+const NOT_SENT = /^Stream isn't writeable/;
+
+/** How a call failed: `final` is thrown at once; otherwise it may be sent again, if it may be executed twice at all. */
+export type CallFailure =
+  | { kind: 'final'; error: unknown }
+  | { kind: 'not_executed'; error: unknown }
+  | { kind: 'unknown'; error: unknown };
+
+export function toCallFailure(what: string, error: unknown): CallFailure {
+  const code = replyCode(error);
+  if (code === undefined) {
+    const isReply = error instanceof Error && error.name === 'ReplyError';
+    const unsent = error instanceof Error && NOT_SENT.test(error.message);
+    return { kind: isReply ? 'final' : unsent ? 'not_executed' : 'unknown', error };
+  }
+  const message = `${what}: ${(error as Error).message}`;
+  switch (code) {
+    case 'OOM':
+      return { kind: 'final', error: new StoreFullError(message, { cause: error }) };
+    case 'STALE_OP':
+      return { kind: 'final', error: new StaleCallError(message, { cause: error }) };
+    case 'SCHEMA':
+      return { kind: 'final', error: new SchemaMismatchError(message, { cause: error }) };
+    default:
+      return NOT_NOW.has(code) ? { kind: 'not_executed', error } : { kind: 'final', error };
+  }
+}
+
+export function toUnavailable(what: string, cause: unknown, mayHaveExecuted: boolean): StoreUnavailableError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new StoreUnavailableError(`${what} was not confirmed by the store: ${why}`, { mayHaveExecuted, cause });
+}
