@@ -1,1 +1,10 @@
+export type { Deferred } from './deferred.js';
+export { createDeferred } from './deferred.js';
+export type { PeriodicServiceParams } from './periodic-service.js';
+export { PeriodicService } from './periodic-service.js';
+export type { RunUntilSignalParams, SignalHost } from './run-until-signal.js';
+export { EXIT_AT_ONCE, EXIT_FAILED, EXIT_OK, runUntilSignal, SAME_PRESS_MS } from './run-until-signal.js';
 export type { Service } from './service.js';
+export type { ServiceListDeps } from './service-list.js';
+export { DEFAULT_STOP_LIMIT_MS, ServiceList, startAll, stopAll } from './service-list.js';
+export { TimeoutError, withTimeout } from './with-timeout.js';
