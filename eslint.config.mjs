@@ -70,7 +70,17 @@ const RANDOM = {
 const PROGRAMS = ['apps/*/src/{config,main}.ts', 'libs/execution/src/**/*{main,program,process,entry,guard}*.ts'];
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/dist-spec/**', '**/generated/**', '**/lua.ts', '**/*.cjs', '.nx/**', '.orchestrator/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/dist-spec/**',
+      '**/generated/**',
+      '**/lua.ts',
+      '**/*.cjs',
+      '.nx/**',
+      '.orchestrator/**',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommendedTypeChecked],
