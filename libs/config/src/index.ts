@@ -1,1 +1,25 @@
-export {};
+export type { ConfigAnswer, LoadConfigOptions, LoadedConfig } from './load-config.js';
+export { loadConfig } from './load-config.js';
+export type { ConfigProblem } from './errors.js';
+export { ConfigError } from './errors.js';
+export type { TextRule } from './formats.js';
+export {
+  boolean,
+  duration,
+  HOST_PATTERN,
+  HOST_PORT_PATTERN,
+  integer,
+  list,
+  map,
+  maskUrl,
+  oneOf,
+  optionalPort,
+  optionalText,
+  port,
+  redisUrl,
+  redisUrls,
+  showDuration,
+  text,
+} from './formats.js';
+export type { ConfigOf, ConfigSchema, Format, NamedSetting, SettingOptions } from './setting.js';
+export { ENV_PREFIX, namedSettings, Setting } from './setting.js';

@@ -1,0 +1,59 @@
+import { dump } from 'js-yaml';
+
+import type { NamedSetting } from './setting.js';
+
+const MASK = '[redacted]';
+
+/** The whole configuration as a file would say it, secrets masked. */
+export function renderConfig(settings: readonly NamedSetting[], valueOf: (named: NamedSetting) => unknown): string {
+  const root: Record<string, unknown> = {};
+  for (const named of settings) {
+    let node = root;
+    for (const part of named.path.slice(0, -1)) {
+      node = (node[part] ??= {}) as Record<string, unknown>;
+    }
+    const value = valueOf(named);
+    node[named.path.at(-1) ?? ''] = value === undefined ? null : shown(named, value);
+  }
+  return dump(root, { lineWidth: 120 });
+}
+
+/** Every key with its sentence, format, default, variable and flag. */
+export function renderHelp(program: string, settings: readonly NamedSetting[]): string {
+  const lines = [
+    `Usage: ${program} [--config FILE] [--print-config] [--help] [--KEY VALUE ...]`,
+    '',
+    'Defaults are overridden by the file, the file by the environment, the environment by flags.',
+    'Lists are separated by commas, maps are k=v,k=v, durations are seconds or have a unit (500ms, 15s, 2h).',
+    '',
+    '  --config FILE    YAML file with the keys below',
+    '  --print-config   show the resulting configuration, secrets masked, and exit',
+    '  --help           show this and exit',
+  ];
+  for (const named of settings) {
+    const { setting } = named;
+    lines.push(
+      '',
+      `  ${named.flag} <${setting.format.name}>`,
+      `      ${setting.doc}`,
+      `      key ${named.key}, environment ${named.env}, default ${defaultOf(named)}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function defaultOf(named: NamedSetting): string {
+  const { setting } = named;
+  if (setting.defaultText !== undefined) {
+    return setting.defaultText;
+  }
+  if (setting.default === undefined) {
+    return 'none';
+  }
+  const value = shown(named, setting.default);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function shown({ setting }: NamedSetting, value: unknown): unknown {
+  return setting.sensitive ? MASK : setting.format.show(value as NonNullable<unknown>);
+}
