@@ -22,7 +22,8 @@ function expand(file, seen = new Set()) {
     .flatMap((line) => {
       const include = /^--- @include ([\w-]+)$/.exec(line);
       if (include) {
-        const target = path.join(path.dirname(file), seen.size === 0 ? 'includes' : '', `${include[1]}.lua`);
+        const includes = path.basename(path.dirname(file)) === 'includes' ? '' : 'includes';
+        const target = path.join(path.dirname(file), includes, `${include[1]}.lua`);
         if (seen.has(target)) {
           return [];
         }
