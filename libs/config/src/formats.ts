@@ -57,7 +57,7 @@ export function oneOf<const T extends string>(values: readonly T[], options: Set
     {
       name: values.join('|'),
       expects: `one of ${values.join(', ')}`,
-      parse: (value) => values.find((candidate) => candidate === value) as NonNullable<T> | undefined,
+      parse: (value) => values.find((candidate): candidate is NonNullable<T> => candidate === value),
       show: (value) => value,
     },
     options,
@@ -116,7 +116,7 @@ export function map(
           typeof pair[1] === 'string' &&
           pair[0] !== '' &&
           (options.keyPattern ?? /^[^\s=,]+$/).test(pair[0]);
-        return pairs?.every(isGood) === true ? (Object.fromEntries(pairs) as Record<string, string>) : undefined;
+        return pairs?.every(isGood) === true ? Object.fromEntries(pairs) : undefined;
       },
       show: (value) => ({ ...value }),
     },

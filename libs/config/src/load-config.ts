@@ -105,7 +105,8 @@ function take(given: GivenValue, store: Store, secrets: string[], problems: Conf
     problems.push({ key, ...shown, rule: `expected ${setting.format.expects} (from ${from})` });
     return;
   }
-  secrets.push(...(setting.sensitive ? [String(parsed)] : (setting.format.secrets?.(parsed) ?? [])));
+  const own = setting.sensitive && typeof parsed === 'string' ? [parsed] : [];
+  secrets.push(...own, ...(setting.format.secrets?.(parsed) ?? []));
   store.set(key, [parsed] satisfies Boxed);
 }
 
