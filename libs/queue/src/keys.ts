@@ -17,8 +17,9 @@
  * | gates             | hash   | session -> epoch                                                     | reclaim                        |
  * | dying             | hash   | session -> losses left to count while its death is carried out       | end of reclaim                 |
  * | orders            | hash   | ULID -> "cancel": running jobs whose worker is to be told            | as the job leaves `running`    |
+ * | walk              | hash   | where trim goes on: created (entry), calls (cursor of HSCAN)         | when it is round               |
  * | created           | stream | one entry per enqueued batch: u = ULIDs joined by a space            | trim                           |
- * | b:BATCH           | hash   | state -> jobs of the batch; `kept` -> records left                   | trim                           |
+ * | b:BATCH           | hash   | state -> jobs of the batch; `kept` -> records left                   | trim, when confirmed           |
  * | emptied           | set    | batches of which no record is left here                              | trim, when confirmed           |
  * | o:ULID:N          | hash   | output of start N: fields in output.lua                              | with the job, or by bytes      |
  * | o:ULID:N:head, :stdout, :stderr | list | chunks: first quarter of both, last three quarters of each   | with it                        |
@@ -30,8 +31,8 @@
  * Fields of j:ULID (times in ms by Redis' clock): spec and rule (JSON, written once) · state · priority · place (score
  * in `queued`; empty when it is to get a new one) · created · queued · due · why ("delay" | "backoff" | "loss") ·
  * attempt, session, worker, epoch, fence (of the holder; they stay after the end) · starts · failures · losses ·
- * started · finished · cancel (time of the request) · end (AttemptEnd, JSON) · op ("client:number" of the last retry by hand).
- * Absent = 0, or empty.
+ * started · finished · cancel (time of the request) · end (AttemptEnd, JSON) · op ("client:number" of the last retry by hand) ·
+ * closed (attempt whose own report was accepted last) · outputs (starts of which output is kept). Absent = 0, or empty.
  */
 export interface QueueKeys {
   /** Base of a pool's slot, KEYS[1] of each of its scripts. */

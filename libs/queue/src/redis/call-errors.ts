@@ -1,6 +1,12 @@
 import { replyCode } from '@orchestrator/redis';
 
-import { SchemaMismatchError, StaleCallError, StoreFullError, StoreUnavailableError } from '../errors.js';
+import {
+  SchemaMismatchError,
+  StaleCallError,
+  StaleEpochError,
+  StoreFullError,
+  StoreUnavailableError,
+} from '../errors.js';
 
 /** Answers that say: not now, and nothing was done. */
 const NOT_NOW = new Set([
@@ -19,9 +25,7 @@ const NOT_SENT = /^Stream isn't writeable/;
 
 /** How a call failed: `final` is thrown at once; otherwise it may be sent again, if it may be executed twice at all. */
 export type CallFailure =
-  | { kind: 'final'; error: unknown }
-  | { kind: 'not_executed'; error: unknown }
-  | { kind: 'unknown'; error: unknown };
+  { kind: 'final'; error: unknown } | { kind: 'not_executed'; error: unknown } | { kind: 'unknown'; error: unknown };
 
 export function toCallFailure(what: string, error: unknown): CallFailure {
   const code = replyCode(error);
@@ -36,6 +40,8 @@ export function toCallFailure(what: string, error: unknown): CallFailure {
       return { kind: 'final', error: new StoreFullError(message, { cause: error }) };
     case 'STALE_OP':
       return { kind: 'final', error: new StaleCallError(message, { cause: error }) };
+    case 'STALE_EPOCH':
+      return { kind: 'final', error: new StaleEpochError(message, { cause: error }) };
     case 'SCHEMA':
       return { kind: 'final', error: new SchemaMismatchError(message, { cause: error }) };
     default:

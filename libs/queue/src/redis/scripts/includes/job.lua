@@ -1,7 +1,7 @@
 -- What moves a job: each function takes a job as `load` gave it, moves it completely (index, record, owner, batch,
 -- event) and leaves nothing half done. Needs includes/pool. States and transitions: core's TRANSITIONS.
 local FIELDS = { 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker', 'epoch', 'fence', 'starts',
-  'failures', 'losses', 'started', 'cancel', 'due', 'op' }
+  'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed' }
 local HISTORY_LIMIT = 20
 local DEFAULT_RETAIN_MS = 604800000
 local DEFAULT_MAX_LOSSES = 5
@@ -44,11 +44,29 @@ local function move(job, state, score, ...)
   push(adds, base .. INDEX[state], int(score), job.ulid)
   countBatch(job.batch, job.state, -1)
   countBatch(job.batch, state, 1)
-  redis.call('HSET', jobKey(job.ulid), 'state', state, ...)
+  if job.closing then
+    redis.call('HSET', jobKey(job.ulid), 'state', state, 'closed', job.attempt, ...)
+  else
+    redis.call('HSET', jobKey(job.ulid), 'state', state, ...)
+  end
   job.state = state
 end
 
--- Notes the attempt that has just ended in the history. `detail` is JSON made by the caller, or ''.
+-- Whether this attempt may end the job's run: 'held', 'repeated' (the last one that was closed by its own report), or
+-- 'stale'. Marks a held one, so that the move to come notes it as closed.
+local function close(job, attempt, fence)
+  if not job or job.attempt ~= attempt or job.fence ~= fence then
+    return 'stale'
+  elseif job.state ~= 'running' then
+    return job.closed == attempt and 'repeated' or 'stale'
+  end
+  job.closing = true
+  return 'held'
+end
+
+-- Notes an attempt that ended without ending the job: tab-separated start, fence, worker, time of start, time of end,
+-- outcome and `detail`, which is JSON: an AttemptEnd, or an object with `reason`. (What a finished job ended with is in
+-- its record.)
 local function remember(job, outcome, detail)
   local key = base .. 'h:' .. job.ulid
   redis.call('RPUSH', key, table.concat({ int(job.starts), int(job.fence), job.worker, job.started, int(now), outcome,
@@ -84,23 +102,20 @@ end
 -- `reason` is a short word or sentence without tabs; `random` is in [0, 1).
 local function lose(job, reason, random)
   local losses = job.losses + 1
-  local detail = cjson.encode({ reason = reason })
+  remember(job, 'lost', cjson.encode({ reason = reason }))
   redis.call('HSET', jobKey(job.ulid), 'losses', losses)
+  job.losses = losses
   if job.cancel ~= '' then
-    remember(job, 'lost', detail)
     finish(job, 'cancelled', '')
   elseif losses >= (job.rule.maxWorkerLosses or DEFAULT_MAX_LOSSES) then
-    remember(job, 'lost', detail)
-    finish(job, 'failed', cjson.encode({ failure = { reason = 'worker_lost',
-      message = 'lost its worker ' .. losses .. ' times, the limit (maxWorkerLosses); last: ' .. reason } }))
+    finish(job, 'failed', '{"exitCode":null,"signal":null,"failure":' .. cjson.encode({ reason = 'worker_lost',
+      message = 'lost its worker ' .. losses .. ' times, the limit (maxWorkerLosses); last: ' .. reason }) ..
+      ',"output":{"stdoutBytes":0,"stderrBytes":0,"truncated":false}}')
+  elseif losses >= 2 then
+    local most = math.min(30, 2 ^ (losses - 2)) * 1000
+    postpone(job, now + math.floor(random * most), 'loss', 'reassigned')
   else
-    remember(job, 'lost', detail)
-    if losses >= 2 then
-      local most = math.min(30, 2 ^ (losses - 2)) * 1000
-      postpone(job, now + math.floor(random * most), 'loss', 'reassigned')
-    else
-      enqueueAgain(job, 'reassigned')
-    end
+    enqueueAgain(job, 'reassigned')
   end
 end
 

@@ -29,7 +29,8 @@ local function jobKey(ulid)
   return base .. 'j:' .. ulid
 end
 
--- Vectorised writes: gathered per key, sent by `flush`.
+-- Vectorised writes: gathered per key, sent by `flush`. A job moves at most once between two calls of `flushMoves`
+-- (removals are sent before additions).
 local adds, removals, batchCounts, lines = {}, {}, {}, {}
 local function push(map, key, ...)
   local list = map[key]
@@ -53,15 +54,19 @@ local function event(kind, ulid, start, worker, extra)
   lines[#lines + 1] = kind .. ' ' .. ulid .. ' ' .. int(start or 0) .. ' ' .. (worker and worker ~= '' and worker or '-') ..
     (extra and (' ' .. extra) or '')
 end
-local EVENTS_KEPT = '10000'
-local function flush()
-  redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. int(now), 'schema', ARGV[1])
+local EVENTS_KEPT = '1000' -- entries, of up to 250 lines each
+local function flushMoves()
   for key, list in pairs(removals) do
     redis.call('ZREM', key, unpack(list))
   end
   for key, list in pairs(adds) do
     redis.call('ZADD', key, unpack(list))
   end
+  adds, removals = {}, {}
+end
+local function flush()
+  redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. int(now), 'schema', ARGV[1])
+  flushMoves()
   for batch, counts in pairs(batchCounts) do
     for state, n in pairs(counts) do
       if n ~= 0 then

@@ -1,0 +1,67 @@
+#!lua flags=allow-oom
+-- Ends attempts: results are accepted from the attempt that holds the job and from no other. Known again by its state.
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] number of attempts, then for each:
+--   ULID, attempt, fence, outcome (succeeded | failed | cancelled), 1 when it may be retried, 1 when it was frozen once,
+--   exit code or '', end (AttemptEnd as JSON), a random number in [0, 1).
+-- Returns for each: accepted | repeated | stale.
+-- States: running -> succeeded | failed | cancelled; a failure with attempts left -> scheduled; a failure of what was
+--   frozen counts as a loss: running -> queued | scheduled | failed | cancelled.
+--- @include pool
+--- @include job
+
+local DEFAULT_BACKOFF = { type = 'exponential', delayMs = 1000, factor = 2, maxDelayMs = 300000, jitter = 'full' }
+
+-- The wait after the nth failure. Full jitter: between half of it and all of it.
+local function backoff(job, n, random)
+  local rule = job.rule.backoff or DEFAULT_BACKOFF
+  local wait = rule.delayMs
+  if rule.type == 'linear' then
+    wait = wait * n
+  elseif rule.type == 'exponential' and wait > 0 then
+    wait = wait * rule.factor ^ (n - 1)
+  end
+  wait = math.min(wait, rule.maxDelayMs)
+  return math.floor(rule.jitter == 'full' and wait / 2 + random * wait / 2 or wait)
+end
+
+local function isFinalExit(job, exitCode)
+  for _, code in ipairs(job.rule.noRetryExitCodes or {}) do
+    if code == exitCode then
+      return true
+    end
+  end
+  return false
+end
+
+local function fail(job, retryable, exitCode, ended, random)
+  local failures = job.failures + 1
+  redis.call('HSET', jobKey(job.ulid), 'failures', failures)
+  if retryable and job.cancel == '' and failures < (job.rule.attempts or 1) and not isFinalExit(job, exitCode) then
+    remember(job, 'failed', ended)
+    postpone(job, now + backoff(job, failures, random), 'backoff', 'retrying')
+  else
+    finish(job, 'failed', ended)
+  end
+end
+
+local reply = {}
+for i = 1, num() do
+  local ulid, attempt, fence, outcome = arg(), arg(), num(), arg()
+  local retryable, wasFrozen, exitCode, ended, random = arg() == '1', arg() == '1', num(), arg(), num()
+  local job = load(ulid)
+  local verdict = close(job, attempt, fence)
+  if verdict == 'held' then
+    verdict = 'accepted'
+    if outcome ~= 'failed' then
+      finish(job, outcome, ended)
+    elseif wasFrozen then
+      lose(job, 'failed after it had been frozen', random)
+    else
+      fail(job, retryable, exitCode, ended, random)
+    end
+  end
+  reply[i] = verdict
+end
+
+flush()
+return reply

@@ -1,0 +1,108 @@
+import { type JobState, type Random, systemClock, systemRandom, type Ulid } from '@orchestrator/core';
+import { startRedis, type TestRedis, type TestRedisOptions } from '@orchestrator/testing';
+import type { Redis } from 'ioredis';
+
+import { type QueueKeys, queueKeys } from '../keys.js';
+import { RedisQueueStore } from '../redis/redis-queue-store.js';
+import type { ClaimedJob, ClaimWant, NewJob } from '../store.js';
+import { aJob } from './a-job.js';
+import { assertQueueInvariants } from './invariants.js';
+
+/** What one test works with: a pool and keys of its own on the file's Redis. */
+export interface QueueSetup {
+  redis: Redis;
+  keys: QueueKeys;
+  pool: string;
+  /** The base of the pool's keys. */
+  base: string;
+  store: RedisQueueStore;
+  /** Another client of the store, on a connection of its own. */
+  another(random?: Random): RedisQueueStore;
+  openGate(session: string, epoch?: number): Promise<void>;
+  /** Enqueues, in calls of at most 250. */
+  add(...jobs: NewJob[]): Promise<Ulid[]>;
+  /** Opens the session's gate, enqueues the job and claims the head of the queue. */
+  run(job?: NewJob, session?: string): Promise<ClaimedJob>;
+  record(ulid: string): Promise<Record<string, string>>;
+  state(ulid: string): Promise<JobState | undefined>;
+  /** Lines of the events so far, oldest first. */
+  events(): Promise<string[]>;
+  /** Makes every scheduled job due now. */
+  makeDue(): Promise<void>;
+  /** Redis' clock, ms. */
+  now(): Promise<number>;
+  assertInvariants(): Promise<void>;
+}
+
+export interface QueueBench {
+  server: TestRedis;
+  setup(): QueueSetup;
+  stop(): Promise<void>;
+}
+
+/** Starts the Redis of one test file. */
+export async function startBench(options: TestRedisOptions = {}): Promise<QueueBench> {
+  const server = await startRedis(options);
+  const redis = server.client();
+  let tests = 0;
+  return {
+    server,
+    setup: () => setup(server, redis, `t${++tests}`),
+    stop: () => server.stop(),
+  };
+}
+
+export function aWant(session: string, overrides: Partial<ClaimWant> = {}): ClaimWant {
+  const max = overrides.max ?? 1;
+  return { session, worker: `worker-of-${session}`, epoch: 1, max, free: max, ...overrides };
+}
+
+function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
+  const keys = queueKeys(prefix);
+  const pool = 'default';
+  const base = keys.pool(pool);
+  const params = { clock: systemClock, random: systemRandom, prefix };
+  const store = new RedisQueueStore({ ...params, redis });
+  const openGate = async (session: string, epoch = 1): Promise<void> => {
+    await redis.hset(`${base}gates`, session, epoch);
+  };
+  const add = async (...jobs: NewJob[]): Promise<Ulid[]> => {
+    for (let i = 0; i < jobs.length; i += 250) {
+      await store.enqueue(pool, jobs.slice(i, i + 250));
+    }
+    return jobs.map((job) => job.ulid);
+  };
+  return {
+    redis,
+    keys,
+    pool,
+    base,
+    store,
+    another: (random = systemRandom) => new RedisQueueStore({ ...params, random, redis: server.client() }),
+    openGate,
+    add,
+    run: async (job = aJob(), session = 'session-a') => {
+      await openGate(session);
+      await add(job);
+      const { jobs } = await store.claim(pool, [aWant(session)]);
+      return jobs[0] as ClaimedJob;
+    },
+    record: (ulid) => redis.hgetall(`${base}j:${ulid}`),
+    state: async (ulid) => ((await redis.hget(`${base}j:${ulid}`, 'state')) ?? undefined) as JobState | undefined,
+    events: async () => {
+      const entries = await redis.xrange(`${base}events`, '-', '+');
+      return entries.flatMap(([, fields]) => (fields[1] as string).split('\n'));
+    },
+    makeDue: async () => {
+      for (const ulid of await redis.zrange(`${base}scheduled`, '0', '-1')) {
+        await redis.zadd(`${base}scheduled`, 1, ulid);
+        await redis.hset(`${base}j:${ulid}`, 'due', 1);
+      }
+    },
+    now: async () => {
+      const [seconds, micros] = await redis.time();
+      return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+    },
+    assertInvariants: () => assertQueueInvariants(redis, keys, pool),
+  };
+}
