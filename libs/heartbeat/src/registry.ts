@@ -12,8 +12,9 @@ export interface SessionRegistry {
   /** The session's own last will. Idempotent; answers the death that stands, or undefined for an unknown session. */
   declareGone(session: string, reason: DeathReason): Promise<Death | undefined>;
   /**
-   * The leader's verdict after silence. Refused with `StaleTermError` when the term is not the current one, answered
-   * `renewed` when the session has been renewed since the look it was judged by.
+   * The leader's verdict after silence. Rejects with `StaleTermError` when a higher term was minted and with
+   * `OtherServerError` when it was judged on another server; answers `renewed` when the session has been renewed since
+   * the look it was judged by. With reason `unregistered` it enters a session as dead that only a gate knows.
    */
   declareDead(verdict: DeathVerdict): Promise<Death | 'renewed' | 'unknown'>;
   /** Marks a worker's session as draining; told to it by its scheduler. */
@@ -70,9 +71,12 @@ export interface Renewal {
 }
 
 export type RenewalReply =
+  /** `superseded`: the session of the same worker id that this renewal, its first, has pushed out. */
   | { status: 'alive'; draining: boolean; superseded: string | undefined }
   | { status: 'session_dead'; reason: string }
-  | { status: 'superseded'; bySession: string };
+  | { status: 'superseded'; bySession: string }
+  /** It names an older Welcome than the last one: the worker is elsewhere by now. Not renewed, not to be acknowledged. */
+  | { status: 'stale_epoch'; epoch: number };
 
 export const DEATH_REASONS = ['process_ended', 'superseded', 'silent', 'unregistered', 'left'] as const;
 /** `superseded` and `left` return their jobs for free; the others count the first `slots` as losses. */
@@ -92,6 +96,7 @@ export interface DeathVerdict {
 export interface Death {
   session: string;
   worker: string;
+  /** Empty for `unregistered`: carry it out wherever a gate names it. */
   pools: readonly string[];
   /** How many of its jobs count as losses. */
   losses: number;
@@ -123,5 +128,8 @@ export interface SessionRecord {
 
 export interface RegistryLook {
   runId: string;
+  /** Redis' time, to compare `lastRenewedAt` with (for people; the judge counts on its own clock). */
+  now: number;
+  /** All that live, and the latest of those that died lately. */
   sessions: SessionRecord[];
 }
