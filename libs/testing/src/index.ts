@@ -1,3 +1,5 @@
 export { ManualClock } from './manual-clock.js';
 export type { TestRedis, TestRedisOptions } from './redis-fixture.js';
-export { freePort, redisServerProgram, startRedis } from './redis-fixture.js';
+export { freePort } from './free-port.js';
+export { startRedis, usesContainers } from './redis-fixture.js';
+export { redisServerProgram } from './redis-process.js';

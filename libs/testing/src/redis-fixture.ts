@@ -1,11 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { Redis } from 'ioredis';
+
+import { freePort } from './free-port.js';
+import { startRedisProcess } from './redis-process.js';
 
 /** A real Redis of one test file's own. */
 export interface TestRedis {
@@ -28,41 +24,23 @@ export interface TestRedisOptions {
   persistent?: boolean;
 }
 
-/** The server's program: what `npm test` found or fetched, else the one on the PATH. */
-export function redisServerProgram(): string {
-  return process.env['ORCHESTRATOR_REDIS_SERVER'] ?? 'redis-server';
+/** True when `npm test` found a Docker Engine: `startRedis` then uses containers. */
+export function usesContainers(): boolean {
+  return process.env['ORCHESTRATOR_TEST_REDIS'] === 'docker';
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Starts a private redis-server on a free loopback port, with no state but its own. */
+/** Starts a private Redis on a free loopback port, with no state but its own. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const port = await freePort();
-  const directory = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
   const url = `redis://127.0.0.1:${port}`;
   const clients: Redis[] = [];
-  let child: ChildProcess;
+  const persistence = options.persistent === true ? 'yes' : 'no';
+  const args = ['--save', '', '--appendonly', persistence, ...(options.args ?? [])];
+  const server = usesContainers()
+    ? await (await import('./redis-container.js')).startRedisContainer({ port, args })
+    : await startRedisProcess({ port, args });
+  await waitUntilReady(port);
 
-  const launch = async (): Promise<void> => {
-    const persistence = options.persistent === true ? ['--appendonly', 'yes'] : ['--appendonly', 'no'];
-    child = spawn(
-      redisServerProgram(),
-      ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...persistence].concat(
-        options.args ?? [],
-      ),
-      { stdio: 'ignore' },
-    );
-    await Promise.race([waitUntilReady(port), failWhenItCannotStart(child)]);
-  };
-
-  await launch();
   return {
     url,
     port,
@@ -72,37 +50,36 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
       clients.push(client);
       return client;
     },
-    async signal(name) {
-      const ends = name === 'SIGKILL' || name === 'SIGTERM';
-      const ended = ends ? once(child, 'exit') : undefined;
-      child.kill(name);
-      await ended;
+    signal: (name) => server.signal(name),
+    async restart() {
+      await server.restart();
+      await waitUntilReady(port);
     },
-    restart: launch,
     async stop() {
       for (const client of clients) {
         client.disconnect();
       }
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit');
-        child.kill('SIGKILL');
-        await ended;
-      }
-      rmSync(directory, { recursive: true, force: true });
+      await server.remove();
     },
   };
 }
 
-async function failWhenItCannotStart(child: ChildProcess): Promise<never> {
-  const [error] = (await Promise.race([once(child, 'error'), once(child, 'exit')])) as unknown[];
-  throw new Error(`${redisServerProgram()} did not start: ${String(error)}`);
-}
+const READY_WITHIN_MS = 20_000;
 
+/** Asks until it answers: ioredis itself waits while a server reads its append-only file. */
 async function waitUntilReady(port: number): Promise<void> {
-  const probe = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null });
+  const end = performance.now() + READY_WITHIN_MS;
+  const probe = new Redis({
+    port,
+    host: '127.0.0.1',
+    maxRetriesPerRequest: null,
+    retryStrategy: () => (performance.now() < end ? 20 : null),
+  });
   probe.on('error', () => undefined);
   try {
     await probe.ping();
+  } catch (error) {
+    throw new Error(`no Redis answers on port ${port} within ${READY_WITHIN_MS} ms`, { cause: error });
   } finally {
     probe.disconnect();
   }
