@@ -67,7 +67,7 @@ const RANDOM = {
 };
 
 /** Processes of their own: they have no constructor through which a clock or an environment could come in. */
-const PROGRAMS = ['apps/*/src/{config,main}.ts', 'libs/execution/src/**/*{main,program,process,entry,guard}*.ts'];
+const PROGRAMS = ['apps/*/src/{config,main}.ts', 'libs/execution/src/process/**/*.ts'];
 
 export default tseslint.config(
   {
