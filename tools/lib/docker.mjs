@@ -1,0 +1,27 @@
+import { run } from './run.mjs';
+
+/** The image that libs/testing/src/redis-container.ts starts. */
+const REDIS_IMAGE = 'redis:7-bookworm';
+const PULL_WITHIN_S = '120';
+
+/** True where a Docker Engine answers and has the image, or can get it. */
+export async function hasDockerRedis() {
+  return (await docker('info')) && ((await docker('image', 'inspect', REDIS_IMAGE)) || (await pulled()));
+}
+
+/** Removes what a run left, were it cut short. */
+export async function removeContainers(label) {
+  const list = await run('docker', ['ps', '--all', '--quiet', '--filter', `label=${label}`], { capture: true });
+  const ids = list.output.split(/\s+/).filter((id) => /^[0-9a-f]{12,}$/.test(id));
+  if (ids.length > 0) {
+    await docker('rm', '--force', '--volumes', ...ids);
+  }
+}
+
+const pulled = () => succeeds('timeout', [PULL_WITHIN_S, 'docker', 'pull', '--quiet', REDIS_IMAGE]);
+const docker = (...args) => succeeds('docker', args);
+const succeeds = (program, args) =>
+  run(program, args, { capture: true }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
