@@ -20,14 +20,3 @@ export function run(program, args, { cwd = root, env = {}, capture = false } = {
     child.once('close', (code, signal) => resolve({ ok: code === 0, code: code ?? 1, signal, output }));
   });
 }
-
-/** Runs a program quietly; what it said is shown only when it failed, and then the whole tool ends. */
-export async function runOrExit(what, program, args, options = {}) {
-  const done = await run(program, args, { capture: true, ...options });
-  if (!done.ok) {
-    process.stderr.write(done.output);
-    console.error(`${what} failed (exit code ${done.code}): ${[program, ...args].join(' ')}`);
-    process.exit(1);
-  }
-  return done.output;
-}
