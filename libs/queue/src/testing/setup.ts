@@ -3,6 +3,7 @@ import { startRedis, type TestRedis, type TestRedisOptions } from '@orchestrator
 import type { Redis } from 'ioredis';
 
 import { type QueueKeys, queueKeys } from '../keys.js';
+import type { PoolScript } from '../redis/define-pool-script.js';
 import { RedisQueueStore } from '../redis/redis-queue-store.js';
 import type { ClaimedJob, ClaimWant, NewJob } from '../store.js';
 import { aJob } from './a-job.js';
@@ -18,6 +19,8 @@ export interface QueueSetup {
   store: RedisQueueStore;
   /** Another client of the store, on a connection of its own. */
   another(random?: Random): RedisQueueStore;
+  /** Sends a script by hand, as call `number` of client "by-hand". */
+  send<Params, Reply>(script: PoolScript<Params, Reply>, number: number, params: Params): Promise<Reply>;
   openGate(session: string, epoch?: number): Promise<void>;
   /** Enqueues, in calls of at most 250. */
   add(...jobs: NewJob[]): Promise<Ulid[]>;
@@ -27,7 +30,7 @@ export interface QueueSetup {
   state(ulid: string): Promise<JobState | undefined>;
   /** Lines of the events so far, oldest first. */
   events(): Promise<string[]>;
-  /** Makes every scheduled job due now. */
+  /** Makes every scheduled job due, in the order in which they were. */
   makeDue(): Promise<void>;
   /** Redis' clock, ms. */
   now(): Promise<number>;
@@ -79,6 +82,7 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
     base,
     store,
     another: (random = systemRandom) => new RedisQueueStore({ ...params, random, redis: server.client() }),
+    send: (script, number, sent) => script.send(redis, { base, clientId: 'by-hand', number }, sent),
     openGate,
     add,
     run: async (job = aJob(), session = 'session-a') => {
@@ -94,9 +98,9 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
       return entries.flatMap(([, fields]) => (fields[1] as string).split('\n'));
     },
     makeDue: async () => {
-      for (const ulid of await redis.zrange(`${base}scheduled`, '0', '-1')) {
-        await redis.zadd(`${base}scheduled`, 1, ulid);
-        await redis.hset(`${base}j:${ulid}`, 'due', 1);
+      for (const [i, ulid] of (await redis.zrange(`${base}scheduled`, '0', '-1')).entries()) {
+        await redis.zadd(`${base}scheduled`, i + 1, ulid);
+        await redis.hset(`${base}j:${ulid}`, 'due', i + 1);
       }
     },
     now: async () => {

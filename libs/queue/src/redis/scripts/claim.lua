@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Gives queued jobs to sessions whose gate is open, in the order of the queue: first one after the other to their free
 -- slots, then to their prefetch. Before that it moves what is due. A second sending is refused: STALE_OP.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] id of this claim, ARGV[5] the most jobs,
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] id of this claim (random hex), ARGV[5] the most jobs,
 -- ARGV[6] the most bytes of specs (but for a single larger job), ARGV[7] number of wants, then for each:
 --   session, worker, epoch, the most jobs, how many of these go to free slots.
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
@@ -26,12 +26,13 @@ for i = 1, num() do
   end
 end
 
--- Whom the next job goes to, in turn; the turn begins elsewhere at each call. Free slots before prefetch.
+-- Whom the next job goes to, in turn; the turn begins anywhere (by the claim's random id). Free slots before prefetch.
+local turn = tonumber(string.sub(claim, 1, 6), 16) or 0
 local targets = {}
 local function addTargets(field)
   local left = {}
   for i = 1, #wants do
-    left[i] = wants[(i + number) % #wants + 1]
+    left[i] = wants[(i + turn) % #wants + 1]
   end
   local round = 1
   while #left > 0 and #targets < most do
