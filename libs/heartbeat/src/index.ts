@@ -1,4 +1,6 @@
 export { OtherServerError, RegistryUnavailableError, StaleTermError } from './errors.js';
+export type { SessionJudgeParams } from './judge.js';
+export { LOOK_INTERVAL_MS, SessionJudge, STALL_MS } from './judge.js';
 export type { ControlKeys } from './keys.js';
 export { controlKeys } from './keys.js';
 export type { RedisSessionRegistryParams } from './redis/redis-session-registry.js';
@@ -17,3 +19,18 @@ export type {
   SessionRegistry,
 } from './registry.js';
 export { DEATH_REASONS } from './registry.js';
+export type { Beat, HeartbeatSenderParams, HeartbeatTrouble } from './sender.js';
+export { HeartbeatSender, isLagging } from './sender.js';
+export { isSuspect } from './suspect.js';
+export type { HeartbeatTimings } from './timings.js';
+export {
+  ACKNOWLEDGEMENT_LAG,
+  DEAD_AFTER_MS,
+  DEFAULT_TIMINGS,
+  HEARTBEAT_INTERVAL_MS,
+  KILL_TIME_MS,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+  requireSafeTimings,
+  SILENT_INTERVALS,
+} from './timings.js';
