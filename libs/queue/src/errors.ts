@@ -40,3 +40,17 @@ export class StoreFullError extends OrchestratorError {
     super('STORE_FULL', message, options);
   }
 }
+
+/** Thrown when a session has said Hello again since, or is dead: whoever asked speaks for what is over. */
+export class StaleEpochError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STALE_EPOCH', message, options);
+  }
+}
+
+/** Thrown when what is stored of a job or batch cannot be read: something else wrote it, or damaged it. */
+export class CorruptRecordError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CORRUPT_RECORD', message, options);
+  }
+}

@@ -1,1 +1,48 @@
-export {};
+export type {
+  AttemptKey,
+  BatchRecord,
+  BatchStatus,
+  CancelVerdict,
+  ClaimedJob,
+  ClaimReply,
+  ClaimWant,
+  EnqueueReply,
+  GiveBack,
+  HeldAttempt,
+  IdempotencyRecord,
+  JobFilter,
+  JobPage,
+  NewJob,
+  OutputChunk,
+  OutputVerdict,
+  PageRequest,
+  PendingOrder,
+  PromoteReply,
+  PurgeVerdict,
+  QueueStore,
+  ReclaimReply,
+  ReclaimRequest,
+  ReconcileReply,
+  ReconcileRequest,
+  RetentionLimits,
+  RetryVerdict,
+  Settlement,
+  SettleVerdict,
+  StoredOutput,
+  TrimReply,
+} from './store.js';
+export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_SCAN } from './store.js';
+export {
+  CorruptRecordError,
+  InvalidCursorError,
+  SchemaMismatchError,
+  StaleCallError,
+  StaleEpochError,
+  StoreFullError,
+  StoreUnavailableError,
+} from './errors.js';
+export type { QueueKeys } from './keys.js';
+export { DEFAULT_PREFIX, HISTORY_LIMIT, queueKeys, SCHEMA_VERSION } from './keys.js';
+export type { RedisQueueStoreParams } from './redis/redis-queue-store.js';
+export { OUTPUT_CAP_BYTES, RedisQueueStore } from './redis/redis-queue-store.js';
+export { CALL_TIMEOUT_MS } from './redis/pool-calls.js';

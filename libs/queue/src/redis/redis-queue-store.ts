@@ -1,25 +1,59 @@
-import type { Clock, Random } from '@orchestrator/core';
+import type { Clock, Job, JobState, Random } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
+import { type Logger, silentLogger } from '@orchestrator/telemetry';
 
 import { type QueueKeys, queueKeys } from '../keys.js';
 import type {
+  BatchRecord,
+  BatchStatus,
+  CancelVerdict,
   ClaimReply,
   ClaimWant,
   EnqueueReply,
   GiveBack,
+  IdempotencyRecord,
+  JobFilter,
+  JobPage,
   NewJob,
+  OutputChunk,
+  OutputVerdict,
+  PageRequest,
+  PendingOrder,
   PromoteReply,
+  PurgeVerdict,
+  QueueStore,
+  ReclaimReply,
+  ReclaimRequest,
+  ReconcileReply,
+  ReconcileRequest,
+  RetentionLimits,
+  RetryVerdict,
   Settlement,
   SettleVerdict,
+  StoredOutput,
+  TrimReply,
 } from '../store.js';
+import { Batches } from './batches.js';
+import { IdempotencyKeys } from './idempotency-keys.js';
 import { PoolCalls } from './pool-calls.js';
+import { getJobs } from './reads/get-jobs.js';
+import { listJobs } from './reads/list-jobs.js';
+import { countStates, readGates, readPendingOrders } from './reads/pool-state.js';
+import { readOutput } from './reads/read-output.js';
 import { requireBatch } from './require-batch.js';
+import { appendOutput } from './scripts/append-output.js';
+import { cancel } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
 import { enqueue } from './scripts/enqueue.js';
 import { giveBack } from './scripts/give-back.js';
 import { promote } from './scripts/promote.js';
+import { purge } from './scripts/purge.js';
+import { reclaim } from './scripts/reclaim.js';
+import { reconcile } from './scripts/reconcile.js';
+import { retry } from './scripts/retry.js';
 import { settle } from './scripts/settle.js';
 import type { WithRandom } from './scripts/with-random.js';
+import { trimPool } from './trim-pool.js';
 
 export interface RedisQueueStoreParams {
   /** For the pools' slots. */
@@ -32,15 +66,25 @@ export interface RedisQueueStoreParams {
   prefix?: string;
   /** Default `CALL_TIMEOUT_MS`. */
   callTimeoutMs?: number;
+  /** What is kept of each stream of each start of a job, bytes. Default `OUTPUT_CAP_BYTES`. */
+  outputCapBytes?: number;
+  /** Told of what is found damaged. Default: nobody. */
+  logger?: Logger;
 }
 
+export const OUTPUT_CAP_BYTES = 256 * 1024;
+
 /** The store on Redis: one file per operation in `scripts/` and `reads/`; here they are only put together. */
-export class RedisQueueStore {
+export class RedisQueueStore implements QueueStore {
   readonly #redis: RedisClient;
   readonly #control: RedisClient;
   readonly #keys: QueueKeys;
   readonly #calls: PoolCalls;
   readonly #random: Random;
+  readonly #batches: Batches;
+  readonly #idempotency: IdempotencyKeys;
+  readonly #outputCapBytes: number;
+  readonly #logger: Logger;
   readonly #registered = new Set<string>();
 
   constructor(params: RedisQueueStoreParams) {
@@ -49,6 +93,11 @@ export class RedisQueueStore {
     this.#keys = queueKeys(params.prefix);
     this.#random = params.random;
     this.#calls = new PoolCalls({ ...params, keys: this.#keys });
+    const own = { redis: this.#redis, control: this.#control, keys: this.#keys, calls: this.#calls };
+    this.#batches = new Batches(own);
+    this.#idempotency = new IdempotencyKeys(own);
+    this.#outputCapBytes = params.outputCapBytes ?? OUTPUT_CAP_BYTES;
+    this.#logger = params.logger ?? silentLogger;
   }
 
   get clientId(): string {
@@ -72,7 +121,12 @@ export class RedisQueueStore {
 
   async settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]> {
     requireBatch('ends', ends);
-    return this.#calls.write(pool, settle, this.#withRandom(ends), { resend: true });
+    return this.#calls.write(
+      pool,
+      settle,
+      { ends: this.#withRandom(ends), outputCapBytes: this.#outputCapBytes },
+      { resend: true },
+    );
   }
 
   async giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]> {
@@ -80,10 +134,126 @@ export class RedisQueueStore {
     return this.#calls.write(pool, giveBack, this.#withRandom(returns), { resend: true });
   }
 
+  // ---- sessions
+
+  async reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply> {
+    requireBatch('held', request.held);
+    await this.#register(pool);
+    return this.#calls.write(pool, reconcile, request, { resend: true });
+  }
+
+  reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply> {
+    return this.#calls.write(pool, reclaim, { ...request, random: this.#random.next() }, { resend: true });
+  }
+
+  gates(pool: string): Promise<Map<string, number>> {
+    return this.#read(`reading the gates of pool "${pool}"`, pool, (base) => readGates(this.#redis, base));
+  }
+
+  pendingOrders(pool: string, sessions: readonly string[]): Promise<PendingOrder[]> {
+    return this.#read(`reading orders of pool "${pool}"`, pool, (base) =>
+      readPendingOrders(this.#redis, base, sessions),
+    );
+  }
+
   // ---- duties
 
   promote(pool: string): Promise<PromoteReply> {
     return this.#calls.write(pool, promote, undefined, { resend: true });
+  }
+
+  trim(pool: string, limits: RetentionLimits): Promise<TrimReply> {
+    return trimPool({ calls: this.#calls, batches: this.#batches }, pool, limits);
+  }
+
+  // ---- users
+
+  async cancel(pool: string, ulids: readonly string[]): Promise<CancelVerdict[]> {
+    requireBatch('ulids', ulids);
+    return this.#calls.write(pool, cancel, { ulids }, { resend: true });
+  }
+
+  async retry(pool: string, ulids: readonly string[]): Promise<RetryVerdict[]> {
+    requireBatch('ulids', ulids);
+    return this.#calls.write(pool, retry, { ulids }, { resend: true });
+  }
+
+  async purge(pool: string, ulids: readonly string[]): Promise<PurgeVerdict[]> {
+    requireBatch('ulids', ulids);
+    return this.#calls.write(pool, purge, { ulids }, { resend: true });
+  }
+
+  // ---- output
+
+  async appendOutput(pool: string, chunks: readonly OutputChunk[]): Promise<OutputVerdict[]> {
+    requireBatch('chunks', chunks);
+    return this.#calls.write(pool, appendOutput, { chunks, capBytes: this.#outputCapBytes }, { resend: true });
+  }
+
+  readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined> {
+    return this.#read(`reading the output of ${pool}:${ulid}`, pool, (base) =>
+      readOutput(this.#redis, base, ulid, attempt),
+    );
+  }
+
+  // ---- reading
+
+  getJobs(pool: string, ulids: readonly string[]): Promise<(Job | undefined)[]> {
+    return this.#read(`reading jobs of pool "${pool}"`, pool, (base) => getJobs(this.#redis, base, pool, ulids));
+  }
+
+  async listJobs(filter: JobFilter, page: PageRequest): Promise<JobPage> {
+    const names = filter.pool === undefined ? await this.pools() : [filter.pool];
+    return listJobs({
+      redis: this.#redis,
+      pools: names.map((name) => ({ name, base: this.#keys.pool(name) })),
+      filter,
+      page,
+      read: (what, ask) => this.#calls.read(what, ask),
+      onCorrupt: (error) => this.#logger.warn('A job cannot be read and is left out of a list', { error }),
+    });
+  }
+
+  counts(pool: string): Promise<Record<JobState, number>> {
+    return this.#read(`counting the jobs of pool "${pool}"`, pool, (base) => countStates(this.#redis, base));
+  }
+
+  async pools(): Promise<string[]> {
+    const names = await this.#calls.read('reading the list of pools', () => this.#control.smembers(this.#keys.pools()));
+    return names.sort();
+  }
+
+  async position(pool: string, ulid: string): Promise<number | undefined> {
+    const what = `reading the place of ${pool}:${ulid}`;
+    return (await this.#read(what, pool, (base) => this.#redis.zrank(`${base}queued`, ulid))) ?? undefined;
+  }
+
+  // ---- batches
+
+  putBatch(batch: BatchRecord): Promise<void> {
+    return this.#batches.put(batch);
+  }
+
+  sealBatch(batchId: string): Promise<void> {
+    return this.#batches.seal(batchId);
+  }
+
+  getBatch(batchId: string): Promise<BatchStatus | undefined> {
+    return this.#batches.get(batchId);
+  }
+
+  // ---- idempotency keys
+
+  beginIdempotent(key: string, record: IdempotencyRecord): Promise<{ record: IdempotencyRecord; created: boolean }> {
+    return this.#idempotency.begin(key, record);
+  }
+
+  finishIdempotent(key: string, answer: string): Promise<void> {
+    return this.#idempotency.finish(key, answer);
+  }
+
+  #read<T>(what: string, pool: string, ask: (base: string) => Promise<T>): Promise<T> {
+    return this.#calls.read(what, () => ask(this.#keys.pool(pool)));
   }
 
   #withRandom<T extends object>(list: readonly T[]): WithRandom<T>[] {

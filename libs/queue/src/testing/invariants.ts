@@ -13,6 +13,7 @@ const OF_THE_POOL = new Set([
   'dying',
   'orders',
   'created',
+  'walk',
   'emptied',
   'outputs',
   'outputBytes',

@@ -1,13 +1,16 @@
 #!lua flags=allow-oom
 -- Ends attempts: results are accepted from the attempt that holds the job and from no other. Known again by its state.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] number of attempts, then for each:
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] cap of output in bytes for each stream,
+--   ARGV[5] number of attempts, then for each:
 --   ULID, attempt, fence, outcome (succeeded | failed | cancelled), 1 when it may be retried, 1 when it was frozen once,
---   exit code or '', end (AttemptEnd as JSON), a random number in [0, 1).
+--   exit code or '', end (AttemptEnd as JSON), a random number in [0, 1), number of chunks of output, then for each:
+--   "stdout" or "stderr", offset, sequence, bytes. Kept like those of append-output, with an accepted end only.
 -- Returns for each: accepted | repeated | stale.
 -- States: running -> succeeded | failed | cancelled; a failure with attempts left -> scheduled; a failure of what was
 --   frozen counts as a loss: running -> queued | scheduled | failed | cancelled.
 --- @include pool
 --- @include job
+--- @include output
 
 local DEFAULT_BACKOFF = { type = 'exponential', delayMs = 1000, factor = 2, maxDelayMs = 300000, jitter = 'full' }
 
@@ -44,12 +47,24 @@ local function fail(job, retryable, exitCode, ended, random)
   end
 end
 
+-- Reads the chunks of an attempt in any case, since others follow them.
+local function takeOutput(job, cap)
+  for _ = 1, num() do
+    local stream, offset, sequence, data = arg(), num(), arg(), arg()
+    if job then
+      appendChunk(job, stream, offset, sequence, data, cap)
+    end
+  end
+end
+
+local cap = num()
 local reply = {}
 for i = 1, num() do
   local ulid, attempt, fence, outcome = arg(), arg(), num(), arg()
   local retryable, wasFrozen, exitCode, ended, random = arg() == '1', arg() == '1', num(), arg(), num()
   local job = load(ulid)
   local verdict = close(job, attempt, fence)
+  takeOutput(verdict == 'held' and job, cap)
   if verdict == 'held' then
     verdict = 'accepted'
     if outcome ~= 'failed' then

@@ -3,11 +3,18 @@ import { definePoolScript } from '../define-pool-script.js';
 import * as lua from '../lua.js';
 import type { WithRandom } from './with-random.js';
 
+export interface SettleParams {
+  ends: readonly WithRandom<Settlement>[];
+  /** What is kept of each stream of each start. */
+  outputCapBytes: number;
+}
+
 /** Ends attempts; accepted only from the attempt that holds the job. */
-export const settle = definePoolScript<readonly WithRandom<Settlement>[], SettleVerdict[]>({
+export const settle = definePoolScript<SettleParams, SettleVerdict[]>({
   name: 'settle',
   lua: lua.settle,
-  args: (ends) => [
+  args: ({ ends, outputCapBytes }) => [
+    outputCapBytes,
     ends.length,
     ...ends.flatMap((end) => [
       end.ulid,
@@ -19,6 +26,8 @@ export const settle = definePoolScript<readonly WithRandom<Settlement>[], Settle
       end.end.exitCode ?? '',
       JSON.stringify(end.end),
       end.random,
+      end.output.length,
+      ...end.output.flatMap(({ stream, offset, sequence, data }) => [stream, offset, sequence, data]),
     ]),
   ],
   reply: (raw) => raw as SettleVerdict[],

@@ -1,0 +1,141 @@
+import type { Job, JobRule } from '@orchestrator/core';
+import type { RedisClient } from '@orchestrator/redis';
+
+import { CorruptRecordError } from '../../errors.js';
+import { type JobFilter, type JobPage, MAX_BATCH, MAX_SCAN, type PageRequest } from '../../store.js';
+import { type BoundedRead, type CreatedJob, CreatedWalk } from './created-walk.js';
+import { getJobs } from './get-jobs.js';
+import { formatCursor, parseCursor } from './page-cursor.js';
+import { pipelined } from './pipelined.js';
+import { parseObject } from './record-fields.js';
+
+export interface ListJobsParams {
+  redis: RedisClient;
+  pools: readonly { name: string; base: string }[];
+  filter: JobFilter;
+  page: PageRequest;
+  /** Gives each remote call its time limit. */
+  read: BoundedRead;
+  /** Called for a record that cannot be read; it is left out, so that one bad one does not hide all others. */
+  onCorrupt(error: CorruptRecordError): void;
+}
+
+/** Newest first. Looks at no more than `MAX_SCAN` jobs. @throws {InvalidCursorError} */
+export async function listJobs(params: ListJobsParams): Promise<JobPage> {
+  const { page } = params;
+  const after = page.cursor === undefined ? undefined : parseCursor(page.cursor);
+  const walk = new CreatedWalk({ redis: params.redis, pools: params.pools, read: params.read, after });
+  const jobs: Job[] = [];
+  let looked = 0;
+  while (jobs.length < page.limit && looked < MAX_SCAN) {
+    // With a filter most may not match: look at many at once. Without one, at no more than are wanted.
+    const wanted = Math.min(isSelective(params.filter) ? MAX_BATCH : page.limit - jobs.length, MAX_BATCH);
+    const size = Math.min(wanted, MAX_SCAN - looked);
+    const created = await walk.next(size);
+    looked += created.length;
+    const matches = await readMatches(params, created);
+    for (const { at, job } of matches) {
+      jobs.push(job);
+      if (jobs.length === page.limit) {
+        return { jobs, nextCursor: await cursorAfter(at, created, walk) };
+      }
+    }
+    if (created.length < size) {
+      return { jobs, nextCursor: undefined };
+    }
+    const last = created.at(-1);
+    if (last && looked >= MAX_SCAN) {
+      return { jobs, nextCursor: await cursorAfter(last, created, walk) };
+    }
+  }
+  return { jobs, nextCursor: undefined };
+}
+
+/** None when nothing comes after it: only a missing cursor means the end. */
+async function cursorAfter(at: CreatedJob, created: CreatedJob[], walk: CreatedWalk): Promise<string | undefined> {
+  const isLast = at === created.at(-1) && (await walk.next(1)).length === 0;
+  return isLast ? undefined : formatCursor(at);
+}
+
+function isSelective({ states, name, batchId, labels }: JobFilter): boolean {
+  return states !== undefined || name !== undefined || batchId !== undefined || labels !== undefined;
+}
+
+/** What matches, in the order of `created`. Cheap fields are looked at first, whole records only of what is left. */
+async function readMatches(
+  params: ListJobsParams,
+  created: readonly CreatedJob[],
+): Promise<{ at: CreatedJob; job: Job }[]> {
+  const found = new Map<CreatedJob, Job>();
+  for (const pool of params.pools) {
+    const own = created.filter((job) => job.pool === pool.name);
+    const candidates = await preselect(params, pool.base, own);
+    for (const [at, job] of await readContained(params, pool, candidates)) {
+      if (matches(job, params.filter)) {
+        found.set(at, job);
+      }
+    }
+  }
+  return created.flatMap((at) => {
+    const job = found.get(at);
+    return job ? [{ at, job }] : [];
+  });
+}
+
+async function preselect(params: ListJobsParams, base: string, created: CreatedJob[]): Promise<CreatedJob[]> {
+  const { states, batchId } = params.filter;
+  if (created.length === 0 || (states === undefined && batchId === undefined)) {
+    return created;
+  }
+  const records = (await params.read('reading the states of jobs', () =>
+    pipelined(params.redis, (pipeline) => {
+      for (const { ulid } of created) {
+        pipeline.hmget(`${base}j:${ulid}`, 'state', 'rule');
+      }
+    }),
+  )) as (string | null)[][];
+  return created.filter((_, i) => {
+    const [state, rule] = records[i] ?? [];
+    const isWanted = states === undefined || states.some((wanted) => wanted === state);
+    const batch = (parseObject(rule ?? '') as JobRule | undefined)?.batchId;
+    return isWanted && (batchId === undefined || batch === batchId);
+  });
+}
+
+/** All at once; one by one where one of them cannot be read. */
+async function readContained(
+  params: ListJobsParams,
+  pool: { name: string; base: string },
+  created: readonly CreatedJob[],
+): Promise<[CreatedJob, Job][]> {
+  const read = async (some: readonly CreatedJob[]): Promise<[CreatedJob, Job][]> => {
+    const ulids = some.map(({ ulid }) => ulid);
+    const jobs = await params.read('reading jobs', () => getJobs(params.redis, pool.base, pool.name, ulids));
+    return some.flatMap((at, i): [CreatedJob, Job][] => {
+      const job = jobs[i];
+      return job ? [[at, job]] : [];
+    });
+  };
+  try {
+    return await read(created);
+  } catch (error) {
+    if (!(error instanceof CorruptRecordError)) {
+      throw error;
+    }
+    if (created.length === 1) {
+      params.onCorrupt(error);
+      return [];
+    }
+    const parts = await Promise.all(created.map((one) => readContained(params, pool, [one])));
+    return parts.flat();
+  }
+}
+
+function matches(job: Job, { states, name, batchId, labels }: JobFilter): boolean {
+  return (
+    (states === undefined || states.includes(job.state)) &&
+    (name === undefined || job.spec.name === name) &&
+    (batchId === undefined || job.rule.batchId === batchId) &&
+    Object.entries(labels ?? {}).every(([key, value]) => job.spec.labels?.[key] === value)
+  );
+}

@@ -1,0 +1,55 @@
+import { JOB_STATES, type JobState, type Ulid } from '@orchestrator/core';
+import type { RedisClient } from '@orchestrator/redis';
+
+import { MAX_BATCH, type PendingOrder } from '../../store.js';
+import { pipelined } from './pipelined.js';
+
+/** Jobs in each state. One moment's picture. */
+export async function countStates(redis: RedisClient, base: string): Promise<Record<JobState, number>> {
+  const multi = redis.multi();
+  for (const state of JOB_STATES) {
+    multi.zcard(`${base}${state}`);
+  }
+  const answers = (await multi.exec()) ?? [];
+  return Object.fromEntries(
+    JOB_STATES.map((state, i) => {
+      const [error, count] = answers[i] ?? [new Error('the transaction was not answered')];
+      if (error) {
+        throw error;
+      }
+      return [state, Number(count)];
+    }),
+  ) as Record<JobState, number>;
+}
+
+/** Session -> epoch. */
+export async function readGates(redis: RedisClient, base: string): Promise<Map<string, number>> {
+  const gates = await redis.hgetall(`${base}gates`);
+  return new Map(Object.entries(gates).map(([session, epoch]) => [session, Number(epoch)]));
+}
+
+/**
+ * What is still to be told to workers of these sessions. Looks at one random `MAX_BATCH` of all orders: with more of
+ * them, the next polls find the others.
+ */
+export async function readPendingOrders(
+  redis: RedisClient,
+  base: string,
+  sessions: readonly string[],
+): Promise<PendingOrder[]> {
+  const ulids = sessions.length === 0 ? [] : ((await redis.hrandfield(`${base}orders`, MAX_BATCH)) as string[] | null);
+  if (!ulids?.length) {
+    return [];
+  }
+  const wanted = new Set(sessions);
+  const records = (await pipelined(redis, (pipeline) => {
+    for (const ulid of ulids) {
+      pipeline.hmget(`${base}j:${ulid}`, 'state', 'cancel', 'session', 'attempt', 'fence');
+    }
+  })) as (string | null)[][];
+  return records.flatMap(([state, cancel, session, attemptId, fence], i) =>
+    state === 'running' && cancel && session && attemptId && wanted.has(session)
+      ? [{ ulid: ulids[i] as Ulid, session, attemptId, fence: Number(fence), order: 'cancel' as const }]
+      : [],
+  );
+}

@@ -1,0 +1,31 @@
+#!lua flags=allow-oom
+-- Cancels jobs. ARGV[4] and on: ULIDs.
+-- blocked, scheduled, queued -> cancelled. running: the time of the request is kept and its worker is to be told (`orders`).
+-- Returns for each: "cancelled" (now or before), "requested" (now or before), "final" (ended otherwise), "not_found".
+--- @include pool
+--- @include job
+local FINAL = { succeeded = true, failed = true, skipped = true }
+local reply = {}
+for i = 4, #ARGV do
+  local job = load(ARGV[i])
+  if not job then
+    reply[#reply + 1] = 'not_found'
+  elseif FINAL[job.state] then
+    reply[#reply + 1] = 'final'
+  elseif job.state == 'running' then
+    if job.cancel == '' then
+      redis.call('HSET', jobKey(job.ulid), 'cancel', int(now))
+      redis.call('HSET', base .. 'orders', job.ulid, 'cancel')
+      event('cancel', job.ulid, job.starts, job.worker, job.session)
+    end
+    reply[#reply + 1] = 'requested'
+  else
+    if job.state ~= 'cancelled' then
+      redis.call('HSET', jobKey(job.ulid), 'cancel', int(now))
+      finish(job, 'cancelled', '')
+    end
+    reply[#reply + 1] = 'cancelled'
+  end
+end
+flush()
+return reply

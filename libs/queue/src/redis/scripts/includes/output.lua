@@ -1,0 +1,107 @@
+-- Captured output. Needs includes/pool. One start of a job has a hash o:ULID:N (attempt · stdout, stderr: everything
+-- below is stored or lost · stdout.tail, stderr.tail: bytes in the list · bytes · truncated) and three lists: head (the
+-- first quarter of the cap of either stream, as they came) and one tail for each stream (its last three quarters). An
+-- entry is "o 1024 7\n" and the bytes: stream, offset, sequence. Bytes are never looked at.
+local OUTPUTS_KEPT = 20
+
+-- Removes the output of one start. Answers its bytes.
+local function dropOutput(ulid, start)
+  local member = ulid .. ':' .. start
+  local key = base .. 'o:' .. member
+  local bytes = tonumber(redis.call('HGET', key, 'bytes')) or 0
+  redis.call('UNLINK', key, key .. ':head', key .. ':stdout', key .. ':stderr')
+  redis.call('ZREM', base .. 'outputs', member)
+  if bytes > 0 then
+    redis.call('DECRBY', base .. 'outputBytes', int(bytes))
+  end
+  return bytes
+end
+
+-- Lists the start in the record's field `outputs`, so that all of them can be found again; only the latest are kept.
+local function listOutput(job)
+  local starts = {}
+  local own = int(job.starts)
+  for start in string.gmatch(redis.call('HGET', jobKey(job.ulid), 'outputs') or '', '%d+') do
+    if start ~= own then
+      starts[#starts + 1] = start
+    end
+  end
+  starts[#starts + 1] = own
+  if #starts > OUTPUTS_KEPT then
+    dropOutput(job.ulid, table.remove(starts, 1))
+  end
+  redis.call('HSET', jobKey(job.ulid), 'outputs', table.concat(starts, ' '))
+end
+
+local function chunkEntry(stream, offset, sequence, data)
+  return string.sub(stream, 4, 4) .. ' ' .. int(offset) .. ' ' .. sequence .. '\n' .. data
+end
+
+-- Drops from the front of a tail what is beyond `limit`. Answers the bytes dropped.
+local function trimTail(key, stream, excess)
+  local left = excess
+  while left > 0 do
+    local first = redis.call('LPOP', key)
+    local offset, sequence, body = string.match(first, '^%a (%d+) (%d+)\n()')
+    local data = string.sub(first, body)
+    if #data > left then
+      redis.call('LPUSH', key, chunkEntry(stream, tonumber(offset) + left, sequence, string.sub(data, left + 1)))
+    end
+    left = left - math.min(left, #data)
+  end
+  return excess
+end
+
+-- Appends to the output of the start that holds the job (`job`: ulid, starts, attempt; checked by the caller). What lies
+-- below the end is stored already; what begins beyond it leaves a gap. `cap` is in bytes, for each stream. Answers the
+-- end: everything below it needs not be sent again.
+local function appendChunk(job, stream, offset, sequence, data, cap)
+  local member = job.ulid .. ':' .. int(job.starts)
+  local key = base .. 'o:' .. member
+  local meta = redis.call('HMGET', key, 'attempt', stream, stream .. '.tail')
+  if meta[1] ~= job.attempt then
+    -- None yet, or that of an attempt that was taken back as unstarted: its number is used again.
+    if meta[1] then
+      dropOutput(job.ulid, int(job.starts))
+      meta = {}
+    end
+    listOutput(job)
+  end
+  local stop, tail = tonumber(meta[2]) or 0, tonumber(meta[3]) or 0
+  local past = offset + #data
+  if past <= stop then
+    return stop
+  end
+  local truncated = offset > stop
+  if offset < stop then
+    data = string.sub(data, stop - offset + 1)
+    offset = stop
+  end
+  local quarter = math.floor(cap / 4)
+  local added = 0
+  if offset < quarter then
+    local part = string.sub(data, 1, quarter - offset)
+    redis.call('RPUSH', key .. ':head', chunkEntry(stream, offset, sequence, part))
+    data = string.sub(data, #part + 1)
+    offset = offset + #part
+    added = #part
+  end
+  if #data > 0 then
+    redis.call('RPUSH', key .. ':' .. stream, chunkEntry(stream, offset, sequence, data))
+    local excess = math.max(0, tail + #data - (cap - quarter))
+    if excess > 0 then
+      truncated = true
+      trimTail(key .. ':' .. stream, stream, excess)
+    end
+    tail = tail + #data - excess
+    added = added + #data - excess
+  end
+  redis.call('HSET', key, 'attempt', job.attempt, stream, int(past), stream .. '.tail', int(tail))
+  if truncated then
+    redis.call('HSET', key, 'truncated', '1')
+  end
+  redis.call('HINCRBY', key, 'bytes', int(added))
+  redis.call('INCRBY', base .. 'outputBytes', int(added))
+  push(adds, base .. 'outputs', int(now), member)
+  return past
+end

@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+-- Removes final jobs for good: record, history, outputs. ARGV[4] and on: ULIDs.
+-- succeeded, failed, cancelled, skipped -> nothing.
+-- Returns for each: "purged" (now; or, in a repeated call, gone already), "not_final", "not_found".
+--- @include pool
+--- @include output
+--- @include remove
+local FINAL = { succeeded = true, failed = true, cancelled = true, skipped = true }
+local reply = {}
+for i = 4, #ARGV do
+  local state = redis.call('HGET', jobKey(ARGV[i]), 'state')
+  if not state then
+    reply[#reply + 1] = repeated and 'purged' or 'not_found'
+  elseif not FINAL[state] then
+    reply[#reply + 1] = 'not_final'
+  else
+    removeJobs(state, { ARGV[i] })
+    reply[#reply + 1] = 'purged'
+  end
+end
+flush()
+noteEmptied()
+return reply
