@@ -46,3 +46,6 @@ export { DEFAULT_PREFIX, HISTORY_LIMIT, queueKeys, SCHEMA_VERSION } from './keys
 export type { RedisQueueStoreParams } from './redis/redis-queue-store.js';
 export { OUTPUT_CAP_BYTES, RedisQueueStore } from './redis/redis-queue-store.js';
 export { CALL_TIMEOUT_MS } from './redis/pool-calls.js';
+export type { NewsEvent, NewsType } from './news.js';
+export type { NewsListener, QueueNewsParams } from './queue-news.js';
+export { QueueNews } from './queue-news.js';

@@ -13,6 +13,7 @@ import { assertQueueInvariants } from './invariants.js';
 export interface QueueSetup {
   redis: Redis;
   keys: QueueKeys;
+  prefix: string;
   pool: string;
   /** The base of the pool's keys. */
   base: string;
@@ -78,6 +79,7 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
   return {
     redis,
     keys,
+    prefix,
     pool,
     base,
     store,

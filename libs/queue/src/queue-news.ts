@@ -1,0 +1,94 @@
+import type { RedisClient } from '@orchestrator/redis';
+import { type Logger, silentLogger } from '@orchestrator/telemetry';
+
+import { queueKeys } from './keys.js';
+import { type NewsEvent, parseNews } from './news.js';
+
+export interface QueueNewsParams {
+  /** A connection of its own (`createRedis` with `subscriber`): it can do nothing else. Closed by whoever made it. */
+  redis: RedisClient;
+  /** Default `DEFAULT_PREFIX`. */
+  prefix?: string;
+  logger?: Logger;
+}
+
+/** All events of one script call. */
+export type NewsListener = (events: NewsEvent[], pool: string) => void;
+
+/**
+ * Hears what happens in pools, over one connection. News only hurry: what is published while the connection is down, or
+ * before Redis has the subscription, is not heard. Whoever needs to know asks the store as well, from time to time.
+ */
+export class QueueNews {
+  readonly #redis: RedisClient;
+  readonly #logger: Logger;
+  readonly #channelOf: (pool: string) => string;
+  readonly #pools = new Map<string, { pool: string; listeners: Set<NewsListener> }>();
+
+  constructor(params: QueueNewsParams) {
+    this.#redis = params.redis;
+    this.#logger = params.logger ?? silentLogger;
+    this.#channelOf = queueKeys(params.prefix).news;
+    this.#redis.on('message', this.#onMessage);
+    this.#redis.on('ready', this.#onReady);
+  }
+
+  /** Calls the listener at each entry of the pool's news, until the function answered is called. */
+  subscribe(pool: string, listener: NewsListener): () => void {
+    const channel = this.#channelOf(pool);
+    const entry = this.#pools.get(channel) ?? { pool, listeners: new Set() };
+    // The same function may be given twice: each subscription has its own end.
+    const own: NewsListener = (events, from) => listener(events, from);
+    entry.listeners.add(own);
+    if (!this.#pools.has(channel)) {
+      this.#pools.set(channel, entry);
+      this.#send('subscribe', [channel]);
+    }
+    return () => {
+      if (entry.listeners.delete(own) && entry.listeners.size === 0) {
+        this.#pools.delete(channel);
+        this.#send('unsubscribe', [channel]);
+      }
+    };
+  }
+
+  /** Ends all subscriptions. The connection stays open. */
+  close(): void {
+    this.#redis.off('message', this.#onMessage);
+    this.#redis.off('ready', this.#onReady);
+    this.#send('unsubscribe', [...this.#pools.keys()]);
+    this.#pools.clear();
+  }
+
+  readonly #onMessage = (channel: string, text: string): void => {
+    const entry = this.#pools.get(channel);
+    if (entry === undefined) {
+      return;
+    }
+    const events = parseNews(text);
+    for (const listener of [...entry.listeners]) {
+      try {
+        listener(events, entry.pool);
+      } catch (error) {
+        this.#logger.error('A listener of the news failed', { pool: entry.pool, error });
+      }
+    }
+  };
+
+  /** ioredis repeats what Redis had confirmed; what was asked for while it was away is only known here. */
+  readonly #onReady = (): void => {
+    this.#send('subscribe', [...this.#pools.keys()]);
+  };
+
+  #send(command: 'subscribe' | 'unsubscribe', channels: string[]): void {
+    if (this.#redis.status === 'wait') {
+      this.#redis.connect().catch(() => undefined); // it goes on trying; `ready` follows
+    } else if (channels.length > 0 && this.#redis.status === 'ready') {
+      this.#redis[command](...channels).catch((error: unknown) => {
+        this.#logger.debug('The news could not be told which pools are wanted; again at the next connection', {
+          error,
+        });
+      });
+    }
+  }
+}
