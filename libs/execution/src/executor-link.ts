@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+
+import { type Clock, sleep, type Timer } from '@orchestrator/core';
+
+import { createDeferred } from './deferred.js';
+import { ExecutorStartError } from './errors.js';
+import { FrameChannel } from './frames.js';
+import { EXECUTOR_ROLE, MARK_VARIABLE, toMark } from './mark.js';
+import { CHANNEL_FD, type ExecutorSetup, type FromExecutor, type ToExecutor } from './wire.js';
+
+const START_LIMIT_MS = 10_000;
+/** What it had written before it ended is still read for this long. */
+const LAST_WORDS_MS = 500;
+/** Kept of what it said on its stderr: only a crash says something there. */
+const STDERR_CHARS = 2_000;
+
+const PING_EVERY_MS = 500;
+/** Unanswered for this many pings: three seconds, counted in this process' own ticks, so that a stop of *it* counts for one. */
+const PINGS_UNANSWERED = 6;
+
+export interface ExecutorLinkParams {
+  clock: Clock;
+  entry: string;
+  environment: Readonly<Record<string, string>>;
+  setup: ExecutorSetup;
+  onMessage(message: FromExecutor): void;
+  /** Called once: it ended or stopped answering. It is dead then, what it ran need not be. */
+  onLost(detail: string): void;
+}
+
+/** One executor process, as its worker sees it. */
+export class ExecutorLink {
+  readonly pid: number;
+  readonly channel: FrameChannel<ToExecutor, FromExecutor>;
+  private readonly child: ChildProcess;
+  private readonly closed = createDeferred();
+  private readonly ready = createDeferred();
+  private pinged = 0;
+  private answered = 0;
+  private stderr = '';
+  private over = false;
+  private timer: Timer | undefined;
+
+  constructor(private readonly params: ExecutorLinkParams) {
+    const { entry, environment, setup } = params;
+    this.child = spawn(process.execPath, [entry], {
+      cwd: setup.cwd,
+      detached: true,
+      env: { ...environment, [MARK_VARIABLE]: toMark(setup.owner, EXECUTOR_ROLE) },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    this.pid = this.child.pid ?? 0;
+    this.child.stderr?.on('data', (text: Buffer) => {
+      this.stderr = (this.stderr + text.toString()).slice(-STDERR_CHARS);
+    });
+    this.channel = new FrameChannel({
+      stream: this.child.stdio[CHANNEL_FD] as Duplex,
+      onMessage: (message) => this.accept(message),
+      onClosed: () => this.closed.resolve(),
+    });
+    this.child.once('error', (error) => void this.lose(`could not be started: ${error.message}`));
+    this.child.once('exit', (code, signal) => void this.lose(`ended with ${signal ?? `code ${code}`}`));
+    void this.closed.promise.then(() => this.lose('closed its pipe'));
+  }
+
+  /** @throws {ExecutorStartError} when it does not answer in time. */
+  async start(): Promise<void> {
+    const { clock, setup } = this.params;
+    this.channel.send({ kind: 'setup', setup });
+    const timer = clock.setTimer(START_LIMIT_MS, () => void this.lose('did not answer at its start'));
+    try {
+      await this.ready.promise;
+    } finally {
+      timer.cancel();
+    }
+    this.ping();
+  }
+
+  /** Ends it without `onLost`. What it runs must be dead before. */
+  async end(): Promise<void> {
+    this.over = true;
+    this.timer?.cancel();
+    this.channel.destroy();
+    this.ready.reject(new ExecutorStartError('the executor was ended before it answered'));
+    if (this.child.exitCode === null && this.child.signalCode === null && this.pid > 0) {
+      const exited = once(this.child, 'exit');
+      const timer = this.params.clock.setTimer(LAST_WORDS_MS, () => this.child.kill('SIGKILL'));
+      await exited;
+      timer.cancel();
+    }
+  }
+
+  private accept(message: FromExecutor): void {
+    if (message.kind === 'ready') {
+      this.ready.resolve();
+    } else if (message.kind === 'pong') {
+      this.answered = message.number;
+    } else if (!this.over || message.kind === 'ended') {
+      this.params.onMessage(message);
+    }
+  }
+
+  private ping(): void {
+    if (!this.over) {
+      this.pinged += 1;
+      this.channel.send({ kind: 'ping', number: this.pinged });
+      this.timer = this.params.clock.setTimer(PING_EVERY_MS, () => void this.checkAnswer());
+    }
+  }
+
+  private async checkAnswer(): Promise<void> {
+    if (this.pinged - this.answered >= PINGS_UNANSWERED) {
+      // It may have answered while this process was stopped.
+      await this.channel.quiet();
+      if (this.pinged - this.answered >= PINGS_UNANSWERED) {
+        return this.lose('did not answer for three seconds');
+      }
+    }
+    this.ping();
+  }
+
+  private async lose(detail: string): Promise<void> {
+    if (this.over) {
+      return;
+    }
+    this.over = true;
+    const { clock, onLost } = this.params;
+    this.child.kill('SIGKILL');
+    // Ends that it had reported are still in the pipe.
+    await Promise.race([this.closed.promise, sleep(clock, LAST_WORDS_MS)]);
+    this.channel.destroy();
+    const said = this.stderr === '' ? '' : `: ${this.stderr.trim()}`;
+    this.ready.reject(new ExecutorStartError(`the executor ${detail}${said}`));
+    onLost(detail + said);
+  }
+}

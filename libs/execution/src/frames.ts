@@ -1,0 +1,121 @@
+import type { Duplex } from 'node:stream';
+import { deserialize, serialize } from 'node:v8';
+
+/** A frame beyond this is a defect: all that is sent is bounded far below. */
+const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+const HEADER_BYTES = 4;
+/** Live output waits while this much has not gone out. */
+const CONGESTED_BYTES = 1024 * 1024;
+
+export interface FrameChannelParams<In> {
+  stream: Duplex;
+  onMessage(message: In): void;
+  /** The other side is gone. Called once; all that it had sent was delivered before. */
+  onClosed(): void;
+}
+
+/**
+ * Messages over a byte stream, both ways. What is sent within one turn of the event loop travels as one frame: a length
+ * and a v8-serialised array.
+ */
+export class FrameChannel<Out, In> {
+  /** Grows with each chunk that arrives: who waits for silence compares it. */
+  received = 0;
+  private readonly params: FrameChannelParams<In>;
+  private outgoing: Out[] = [];
+  private incoming: Buffer[] = [];
+  private incomingBytes = 0;
+  private closed = false;
+
+  constructor(params: FrameChannelParams<In>) {
+    this.params = params;
+    params.stream.on('data', (chunk: Buffer) => this.accept(chunk));
+    params.stream.on('error', () => this.close());
+    params.stream.on('end', () => this.close());
+    params.stream.on('close', () => this.close());
+  }
+
+  send(message: Out): void {
+    if (this.closed) {
+      return;
+    }
+    if (this.outgoing.push(message) === 1) {
+      setImmediate(() => this.flush());
+    }
+  }
+
+  flush(): void {
+    if (this.outgoing.length === 0 || this.closed) {
+      return;
+    }
+    const body = serialize(this.outgoing);
+    this.outgoing = [];
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    header.writeUInt32LE(body.length);
+    this.params.stream.cork();
+    this.params.stream.write(header);
+    this.params.stream.write(body);
+    this.params.stream.uncork();
+  }
+
+  get congested(): boolean {
+    return this.params.stream.writableLength > CONGESTED_BYTES;
+  }
+
+  /**
+   * Resolves when a whole turn of the event loop brought nothing. After SIGCONT timers fire before sockets are read, so
+   * whoever is about to act on a silence first waits for this.
+   */
+  async quiet(): Promise<void> {
+    for (let before = -1; before !== this.received && !this.closed;) {
+      before = this.received;
+      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  destroy(): void {
+    this.params.stream.destroy();
+    this.close();
+  }
+
+  private accept(chunk: Buffer): void {
+    this.received += 1;
+    this.incoming.push(chunk);
+    this.incomingBytes += chunk.length;
+    for (let frame = this.takeFrame(); frame !== undefined; frame = this.takeFrame()) {
+      for (const message of deserialize(frame) as In[]) {
+        this.params.onMessage(message);
+      }
+    }
+  }
+
+  private takeFrame(): Buffer | undefined {
+    if (this.incomingBytes < HEADER_BYTES) {
+      return undefined;
+    }
+    if ((this.incoming[0]?.length ?? 0) < HEADER_BYTES) {
+      this.incoming = [Buffer.concat(this.incoming)];
+    }
+    const length = this.incoming[0]?.readUInt32LE() ?? 0;
+    if (length > MAX_FRAME_BYTES) {
+      this.destroy();
+      return undefined;
+    }
+    if (this.incomingBytes < HEADER_BYTES + length) {
+      return undefined;
+    }
+    const all = this.incoming.length === 1 ? (this.incoming[0] ?? Buffer.alloc(0)) : Buffer.concat(this.incoming);
+    const rest = all.subarray(HEADER_BYTES + length);
+    this.incoming = rest.length === 0 ? [] : [rest];
+    this.incomingBytes = rest.length;
+    return all.subarray(HEADER_BYTES, HEADER_BYTES + length);
+  }
+
+  private close(): void {
+    if (!this.closed) {
+      this.closed = true;
+      this.params.onClosed();
+    }
+  }
+}

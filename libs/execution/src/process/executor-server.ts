@@ -1,0 +1,211 @@
+import type { Clock } from '@orchestrator/core';
+
+import type { AttemptToRun } from '../executor.js';
+import type { FrameChannel } from '../frames.js';
+import { toMark } from '../mark.js';
+import { hasProc } from '../proc.js';
+import type { ExecutorSetup, FromExecutor, ToExecutor } from '../wire.js';
+import { CommandAttempt } from './command-attempt.js';
+import { toCancelledEnd } from './command-end.js';
+import { Guard } from './guard.js';
+import { LeaseWatch } from './lease-watch.js';
+import { LiveOutput } from './live-output.js';
+import { MarkSweeper } from './mark-sweeper.js';
+import { createOomRaiser } from './oom-score.js';
+import { WorkerEnd } from './worker-end.js';
+
+/** Started in one turn of the event loop; in between, pipes are read and ends noticed. */
+const STARTS_PER_TURN = 4;
+
+export interface ExecutorServerParams {
+  clock: Clock;
+  uptimeMs(): number;
+  baseEnvironment: Readonly<Record<string, string>>;
+  channel: FrameChannel<FromExecutor, ToExecutor>;
+  exit(code: number): void;
+}
+
+/** The executor: does what its worker asks, and the right thing when its worker is gone, stopped or cut off. */
+export class ExecutorServer {
+  private readonly attempts = new Map<string, CommandAttempt>();
+  private readonly sweeper: MarkSweeper;
+  private readonly live: LiveOutput;
+  private readonly lease: LeaseWatch;
+  private readonly raiseOom = createOomRaiser();
+  private waiting: AttemptToRun[] = [];
+  private pumping = false;
+  private setup: ExecutorSetup | undefined;
+  private workerEnd: WorkerEnd | undefined;
+  private stopping = false;
+
+  constructor(private readonly params: ExecutorServerParams) {
+    const { channel, clock, uptimeMs } = params;
+    this.sweeper = new MarkSweeper(clock);
+    this.live = new LiveOutput({
+      clock,
+      send: (chunk) => channel.send({ kind: 'output', chunk }),
+      congested: () => channel.congested,
+    });
+    this.lease = new LeaseWatch({
+      clock,
+      uptimeMs,
+      quiet: () => channel.quiet(),
+      onExpired: () => void this.loseLease(),
+    });
+  }
+
+  accept(message: ToExecutor): void {
+    switch (message.kind) {
+      case 'setup':
+        return this.begin(message.setup);
+      case 'run':
+        this.waiting.push(message.attempt);
+        return this.pump();
+      case 'cancel':
+        return this.cancel(message.attemptId, message.reason);
+      case 'kill':
+        return void this.kill([message.attemptId]).then(() => this.done(message.number));
+      case 'killAll':
+        return void this.kill(this.allIds()).then(() => this.done(message.number));
+      case 'stop':
+        this.stopping = true;
+        return void this.kill(this.allIds()).then(() => this.stop(message.number));
+      case 'lease':
+        return this.lease.renew(message.sentAtUptimeMs, message.leaseMs);
+      case 'acknowledge':
+        return this.attempts.get(message.attemptId)?.output.acknowledge(message.stream, message.endOffset);
+      case 'handlers':
+        return this.workerEnd?.handlersRunning(message.running);
+      case 'ping':
+        return this.params.channel.send({ kind: 'pong', number: message.number });
+    }
+  }
+
+  /** The pipe to the worker is closed: its process has ended. Everything is killed, the schedulers are told, and that is all. */
+  async workerGone(): Promise<void> {
+    if (!this.stopping) {
+      this.stopping = true;
+      const dead = this.kill(this.allIds());
+      await this.workerEnd?.afterPipeClosed(dead);
+    }
+    this.params.exit(0);
+  }
+
+  private begin(setup: ExecutorSetup): void {
+    const { baseEnvironment, channel, clock } = this.params;
+    this.setup = setup;
+    this.workerEnd = new WorkerEnd({ clock, setup });
+    if (hasProc) {
+      new Guard({ owner: setup.owner, baseEnvironment, clock }).start();
+    } else {
+      this.log('There is no /proc: what leaves its process group is not found, and nobody guards the executor', {});
+    }
+    channel.send({ kind: 'ready' });
+  }
+
+  /** In the order of their arrival. Nothing starts without a lease; a renewal may still be in the pipe. */
+  private pump(): void {
+    if (!this.pumping) {
+      this.pumping = true;
+      setImmediate(() => void this.startSome());
+    }
+  }
+
+  private async startSome(): Promise<void> {
+    if (!this.lease.valid) {
+      await this.params.channel.quiet();
+    }
+    if (this.lease.valid) {
+      for (const attempt of this.waiting.splice(0, STARTS_PER_TURN)) {
+        this.start(attempt);
+      }
+    } else {
+      this.refuse(this.waiting.splice(0));
+    }
+    this.pumping = false;
+    if (this.waiting.length > 0) {
+      this.pump();
+    }
+  }
+
+  private start(attempt: AttemptToRun): void {
+    const { attemptId } = attempt;
+    const { baseEnvironment, channel, clock } = this.params;
+    if (this.setup === undefined || this.stopping) {
+      return;
+    }
+    const command = new CommandAttempt({
+      attempt,
+      mark: toMark(this.setup.owner, attemptId),
+      cwd: attempt.cwd ?? this.setup.cwd,
+      baseEnvironment,
+      clock,
+      sweeper: this.sweeper,
+      live: this.live,
+      raiseOom: this.raiseOom,
+      onStarted: (pid, startedAtWallMs) => channel.send({ kind: 'started', attemptId, pid, startedAtWallMs }),
+      onEnded: (end) => {
+        this.attempts.delete(attemptId);
+        channel.send({ kind: 'ended', end });
+      },
+    });
+    this.attempts.set(attemptId, command);
+    command.start();
+  }
+
+  private refuse(attempts: readonly AttemptToRun[]): void {
+    if (attempts.length > 0) {
+      this.params.channel.send({ kind: 'leaseLost', attemptIds: attempts.map((attempt) => attempt.attemptId) });
+    }
+  }
+
+  private cancel(attemptId: string, reason: string): void {
+    const unstarted = this.waiting.find((attempt) => attempt.attemptId === attemptId);
+    if (unstarted === undefined) {
+      this.attempts.get(attemptId)?.cancel(reason);
+    } else {
+      this.waiting = this.waiting.filter((attempt) => attempt !== unstarted);
+      const startedAtWallMs = this.params.clock.wallMs();
+      this.params.channel.send({ kind: 'ended', end: toCancelledEnd(attemptId, reason, startedAtWallMs) });
+    }
+  }
+
+  private async kill(attemptIds: readonly string[]): Promise<void> {
+    const doomed = new Set(attemptIds);
+    this.waiting = this.waiting.filter((attempt) => !doomed.has(attempt.attemptId));
+    await Promise.all(
+      attemptIds.map(async (attemptId) => {
+        await this.attempts.get(attemptId)?.kill();
+        this.attempts.delete(attemptId);
+      }),
+    );
+  }
+
+  private async loseLease(): Promise<void> {
+    const attemptIds = this.allIds();
+    this.workerEnd?.leaseLost();
+    const dead = this.kill(attemptIds);
+    this.params.channel.send({ kind: 'leaseLost', attemptIds });
+    await dead;
+    if (attemptIds.length > 0) {
+      this.log('The lease ran out: everything was killed', { attempts: attemptIds.length });
+    }
+  }
+
+  private stop(number: number): void {
+    this.done(number);
+    this.params.channel.flush();
+  }
+
+  private allIds(): string[] {
+    return [...this.attempts.keys(), ...this.waiting.map((attempt) => attempt.attemptId)];
+  }
+
+  private done(number: number): void {
+    this.params.channel.send({ kind: 'done', number });
+  }
+
+  private log(message: string, fields: Record<string, unknown>): void {
+    this.params.channel.send({ kind: 'log', level: 'warn', message, fields });
+  }
+}

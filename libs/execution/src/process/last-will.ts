@@ -1,0 +1,61 @@
+import { type Clock, sleep } from '@orchestrator/core';
+import { GoneReason, type WorkerServiceClient, WorkerServiceDefinition } from '@orchestrator/proto-types';
+import { createChannel, createClient, Metadata } from 'nice-grpc';
+
+import type { LastWill } from '../wire.js';
+
+/** A scheduler that is gone for longer finds out by itself that the session is. */
+const LIMIT_MS = 10_000;
+const CALL_LIMIT_MS = 2_000;
+const PAUSE_MS = 250;
+
+export interface LastWillParams {
+  will: LastWill;
+  workerId: string;
+  session: string;
+  detail: string;
+  clock: Clock;
+}
+
+/**
+ * Tells a scheduler that the worker's process has ended and nothing of it runs any more. This file alone knows gRPC and
+ * is loaded only then: the executor stays small. Answers whether one has heard it.
+ */
+export async function sendLastWill(params: LastWillParams): Promise<boolean> {
+  const { clock, will } = params;
+  const untilMs = clock.monotonicMs() + LIMIT_MS;
+  while (will.addresses.length > 0 && clock.monotonicMs() < untilMs) {
+    for (const address of will.addresses) {
+      if (await tell(address, params)) {
+        return true;
+      }
+    }
+    await sleep(clock, PAUSE_MS);
+  }
+  return false;
+}
+
+async function tell(address: string, params: LastWillParams): Promise<boolean> {
+  const channel = createChannel(address);
+  try {
+    const client: WorkerServiceClient = createClient(WorkerServiceDefinition, channel);
+    await client.gone(
+      {
+        workerId: params.workerId,
+        session: params.session,
+        reason: GoneReason.PROCESS_ENDED,
+        detail: params.detail,
+      },
+      {
+        metadata: Metadata({ authorization: `Bearer ${params.will.joinToken}` }),
+        signal: AbortSignal.timeout(CALL_LIMIT_MS),
+      },
+    );
+    return true;
+  } catch {
+    // The next one may hear it.
+    return false;
+  } finally {
+    channel.close();
+  }
+}

@@ -1,0 +1,54 @@
+import { type Clock, sleep } from '@orchestrator/core';
+
+import { readMark, readMarks, readStat, sendSignal } from './proc.js';
+
+export interface MarkedProcess {
+  pid: number;
+  mark: string;
+  startTime: string;
+  processGroup: number;
+}
+
+/** One look at all processes. Those whose mark is asked for, each with the identity that a signal needs. */
+export function findMarked(matches: (mark: string, pid: number) => boolean): MarkedProcess[] {
+  return readMarks().flatMap(({ pid, mark }) => {
+    if (!matches(mark, pid)) {
+      return [];
+    }
+    const stat = readStat(pid);
+    // Read again after the identity: a pid that changed hands in between has another mark or none.
+    return stat !== undefined && readMark(pid) === mark
+      ? [{ pid, mark, startTime: stat.startTime, processGroup: stat.processGroup }]
+      : [];
+  });
+}
+
+/** Signals it if it is still the process that was found. */
+export function signalMarked(found: MarkedProcess, signal: NodeJS.Signals): boolean {
+  return readStat(found.pid)?.startTime === found.startTime && sendSignal(found.pid, signal);
+}
+
+/** A process that forks while it is looked for may be missed once: only this many empty looks in a row are an answer. */
+export const CLEAN_LOOKS = 2;
+const LOOK_EVERY_MS = 15;
+
+/** SIGKILL to all that match, until nothing is found. Answers how many processes were met. */
+export async function sweepUntilNone(
+  clock: Clock,
+  matches: (mark: string, pid: number) => boolean,
+  signal?: AbortSignal,
+): Promise<number> {
+  const met = new Set<string>();
+  for (let clean = 0; clean < CLEAN_LOOKS && !signal?.aborted;) {
+    const found = findMarked(matches);
+    clean = found.length === 0 ? clean + 1 : 0;
+    for (const marked of found) {
+      met.add(`${marked.pid}-${marked.startTime}`);
+      signalMarked(marked, 'SIGKILL');
+    }
+    if (clean < CLEAN_LOOKS) {
+      await sleep(clock, LOOK_EVERY_MS, signal);
+    }
+  }
+  return met.size;
+}

@@ -1,0 +1,44 @@
+import type { AttemptToRun, ExecutorEnd, ExecutorOutput, OutputStreamName } from './executor.js';
+import type { MarkOwner } from './mark.js';
+
+/** What the executor needs to tell the schedulers that its worker's process has ended. */
+export interface LastWill {
+  /** `host:port`, tried in this order. */
+  addresses: readonly string[];
+  joinToken: string;
+}
+
+export interface ExecutorSetup {
+  owner: MarkOwner;
+  /** Secrets travel here and never in argv or the environment. */
+  lastWill: LastWill | undefined;
+  /** For commands whose job names none. */
+  cwd: string;
+}
+
+/** From the worker. The numbered ones are answered by `done`. */
+export type ToExecutor =
+  | { kind: 'setup'; setup: ExecutorSetup }
+  | { kind: 'run'; attempt: AttemptToRun }
+  | { kind: 'cancel'; attemptId: string; reason: string }
+  | { kind: 'kill'; number: number; attemptId: string }
+  | { kind: 'killAll'; number: number }
+  | { kind: 'stop'; number: number }
+  | { kind: 'lease'; sentAtUptimeMs: number; leaseMs: number }
+  | { kind: 'acknowledge'; attemptId: string; stream: OutputStreamName; endOffset: number }
+  /** Handlers run in the worker's own process: all the executor can do about them is to end that process. */
+  | { kind: 'handlers'; running: boolean }
+  | { kind: 'ping'; number: number };
+
+export type FromExecutor =
+  | { kind: 'ready' }
+  | { kind: 'started'; attemptId: string; pid: number; startedAtWallMs: number }
+  | { kind: 'output'; chunk: ExecutorOutput }
+  | { kind: 'ended'; end: ExecutorEnd }
+  | { kind: 'leaseLost'; attemptIds: string[] }
+  | { kind: 'done'; number: number }
+  | { kind: 'pong'; number: number }
+  | { kind: 'log'; level: 'info' | 'warn'; message: string; fields: Record<string, unknown> };
+
+/** The descriptor of the socket to the worker, in the executor. */
+export const CHANNEL_FD = 3;
