@@ -1,0 +1,100 @@
+import { type Clock, sleep } from '@orchestrator/core';
+import { createDeferred, type Deferred } from '@orchestrator/lifecycle';
+import type { Logger } from '@orchestrator/telemetry';
+
+import type { Dialing } from './dialing.js';
+import { JoinRefusedError } from './errors.js';
+import type { SessionLink, WorkerSession } from './session.js';
+import type { LinkClosed, LinkPeer, SchedulerLink, SchedulerTransport } from './transport.js';
+
+export interface ConnectorParams {
+  transport: SchedulerTransport;
+  dialing: Dialing;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Keeps a session linked to one scheduler after the other, until it is told to end. */
+export class Connector implements SessionLink {
+  private link: SchedulerLink | undefined;
+  private gone: Deferred<LinkClosed> | undefined;
+  private finishing = false;
+
+  constructor(private readonly params: ConnectorParams) {}
+
+  /**
+   * Dials again and again until the signal aborts.
+   * @throws {JoinRefusedError} when a scheduler refuses the join token.
+   */
+  async run(session: WorkerSession, signal: AbortSignal): Promise<void> {
+    const { clock, dialing, logger } = this.params;
+    while (!signal.aborted && !this.finishing) {
+      const address = dialing.address;
+      const why = await this.linked(session, address, signal);
+      if (why.kind === 'refused') {
+        throw new JoinRefusedError(address, why.detail);
+      }
+      if (!signal.aborted && !this.finishing) {
+        const waitMs = dialing.next();
+        logger.warn('no link to a scheduler; dialing again', {
+          address,
+          detail: why.detail,
+          next: dialing.address,
+          waitMs,
+        });
+        await sleep(clock, waitMs, signal);
+      }
+    }
+  }
+
+  /** Where the session's scheduler is, or would be dialed. */
+  get address(): string {
+    return this.link?.address ?? this.params.dialing.address;
+  }
+
+  wake(): void {
+    this.link?.wake();
+  }
+
+  wakeOutput(): void {
+    this.link?.wakeOutput();
+  }
+
+  welcomed(): void {
+    this.params.dialing.welcomed();
+  }
+
+  leave(reason: string): void {
+    this.gone?.resolve({ kind: 'lost', detail: reason });
+  }
+
+  /** Lets the last messages out and does not dial again. */
+  async finish(limitMs: number): Promise<void> {
+    this.finishing = true;
+    await this.link?.finish(limitMs);
+  }
+
+  private async linked(session: WorkerSession, address: string, signal: AbortSignal): Promise<LinkClosed> {
+    const gone = (this.gone = createDeferred<LinkClosed>());
+    const onAbort = (): void => gone.resolve({ kind: 'finished', detail: 'stopped' });
+    signal.addEventListener('abort', onAbort, { once: true });
+    let open = true;
+    const peer: LinkPeer = {
+      pull: () => (open ? session.pull() : undefined),
+      pullOutput: () => (open ? session.pullOutput() : undefined),
+      message: (message) => (open ? session.receive(message) : undefined),
+      outputAcknowledged: (marks) => (open ? session.outputAcknowledged(marks) : undefined),
+      outputLost: () => (open ? session.outputLost() : undefined),
+      closed: (why) => gone.resolve(why),
+    };
+    const link = (this.link = this.params.transport.open(address, peer));
+    session.attach();
+    const why = await gone.promise;
+    open = false;
+    this.link = undefined;
+    session.detach();
+    link.close();
+    signal.removeEventListener('abort', onAbort);
+    return why;
+  }
+}

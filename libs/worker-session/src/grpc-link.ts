@@ -1,0 +1,149 @@
+import { type Clock, type Timer } from '@orchestrator/core';
+import { createDeferred, withTimeout } from '@orchestrator/lifecycle';
+import {
+  type OutputMessage,
+  type WorkerMessage,
+  type WorkerServiceClient,
+  WorkerServiceDefinition,
+} from '@orchestrator/proto-types';
+import { type Channel, ClientError, createClient, type Metadata, Status } from 'nice-grpc';
+
+import type { LinkClosed, LinkPeer, SchedulerLink } from './transport.js';
+import { WakeUp } from './wake-up.js';
+
+/** A broken output stream is opened again after this, while its link lives. */
+export const OUTPUT_REOPEN_MS = 500;
+
+export interface GrpcLinkParams {
+  address: string;
+  channel: Channel;
+  metadata: Metadata;
+  clock: Clock;
+  peer: LinkPeer;
+}
+
+/**
+ * The two streams to one scheduler. nice-grpc takes the next message from a generator only when HTTP/2 has room for it,
+ * so back-pressure reaches the peer's `pull` by itself. It never returns the generators of a broken call, though: they
+ * end on our own signal.
+ */
+export class GrpcLink implements SchedulerLink {
+  readonly address: string;
+  private readonly client: WorkerServiceClient;
+  private readonly ending = new AbortController();
+  private readonly ended = createDeferred();
+  private readonly work = new WakeUp();
+  private readonly outputWork = new WakeUp();
+  private output: 'closed' | 'open' | 'broken' = 'closed';
+  private reopenTimer: Timer | undefined;
+  private finishing = false;
+
+  constructor(private readonly params: GrpcLinkParams) {
+    this.address = params.address;
+    this.client = createClient(WorkerServiceDefinition, params.channel);
+  }
+
+  start(): void {
+    void this.connect();
+  }
+
+  wake(): void {
+    this.work.call();
+  }
+
+  wakeOutput(): void {
+    this.outputWork.call();
+    if (this.output === 'closed' && !this.ending.signal.aborted) {
+      this.output = 'open';
+      void this.sendOutput();
+    }
+  }
+
+  async finish(limitMs: number): Promise<void> {
+    this.finishing = true;
+    this.work.call();
+    await withTimeout(this.params.clock, limitMs, 'the end of the stream', this.ended.promise).catch(() => undefined);
+    this.close();
+  }
+
+  close(): void {
+    this.ending.abort();
+    this.reopenTimer?.cancel();
+    this.params.channel.close();
+  }
+
+  private async connect(): Promise<void> {
+    const { peer, metadata } = this.params;
+    const { signal } = this.ending;
+    let why: LinkClosed = { kind: 'lost', detail: 'the scheduler ended the stream' };
+    try {
+      for await (const message of this.client.connect(this.messages(), { metadata, signal })) {
+        peer.message(message);
+      }
+    } catch (error) {
+      why = signal.aborted ? { kind: 'finished', detail: 'closed' } : describe(error);
+    }
+    this.close();
+    this.ended.resolve();
+    peer.closed(why);
+  }
+
+  private async *messages(): AsyncGenerator<WorkerMessage> {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      const message = this.params.peer.pull();
+      if (message !== undefined) {
+        yield message;
+      } else if (this.finishing) {
+        return;
+      } else {
+        await this.work.wait(signal);
+      }
+    }
+  }
+
+  private async sendOutput(): Promise<void> {
+    const { peer, metadata, clock } = this.params;
+    const { signal } = this.ending;
+    const streamEnding = new AbortController();
+    const onAbort = (): void => streamEnding.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const chunks = this.outputMessages(streamEnding.signal);
+      for await (const { marks } of this.client.output(chunks, { metadata, signal: streamEnding.signal })) {
+        peer.outputAcknowledged(marks);
+      }
+    } catch {
+      // Whatever it was: the stream is opened again, and the main stream knows better why.
+    }
+    streamEnding.abort();
+    signal.removeEventListener('abort', onAbort);
+    if (!signal.aborted) {
+      this.output = 'broken';
+      peer.outputLost();
+      this.reopenTimer = clock.setTimer(OUTPUT_REOPEN_MS, () => {
+        this.output = 'closed';
+        this.wakeOutput();
+      });
+    }
+  }
+
+  private async *outputMessages(signal: AbortSignal): AsyncGenerator<OutputMessage> {
+    while (!signal.aborted) {
+      const message = this.params.peer.pullOutput();
+      if (message !== undefined) {
+        yield message;
+      } else {
+        await this.outputWork.wait(signal);
+      }
+    }
+  }
+}
+
+function describe(error: unknown): LinkClosed {
+  if (error instanceof ClientError) {
+    const detail = `${Status[error.code]}: ${error.details}`;
+    return { kind: error.code === Status.UNAUTHENTICATED ? 'refused' : 'lost', detail };
+  }
+  return { kind: 'lost', detail: String(error) };
+}

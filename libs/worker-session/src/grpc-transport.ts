@@ -1,0 +1,68 @@
+import type { Clock } from '@orchestrator/core';
+import { withTimeout } from '@orchestrator/lifecycle';
+import { type GoneRequest, WorkerServiceDefinition } from '@orchestrator/proto-types';
+import {
+  type Channel,
+  ChannelCredentials,
+  type ChannelOptions,
+  createChannel,
+  createClient,
+  Metadata,
+} from 'nice-grpc';
+
+import { GrpcLink } from './grpc-link.js';
+import type { LinkPeer, SchedulerLink, SchedulerTransport } from './transport.js';
+
+/** Finds half-open connections: a scheduler that is gone without a word is noticed within five seconds. */
+const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.keepalive_time_ms': 3_000,
+  'grpc.keepalive_timeout_ms': 2_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  // A new link dials anew; with the pool of the process it would inherit the back-off of the one before.
+  'grpc.use_local_subchannel_pool': 1,
+  // Schedulers are reached directly, whatever HTTP proxy the environment names.
+  'grpc.enable_http_proxy': 0,
+};
+
+export interface GrpcTransportParams {
+  joinToken?: string | undefined;
+  clock: Clock;
+}
+
+/** Links over gRPC: one channel for each link, closed with it. */
+export class GrpcTransport implements SchedulerTransport {
+  constructor(private readonly params: GrpcTransportParams) {}
+
+  open(address: string, peer: LinkPeer): SchedulerLink {
+    const channel = dial(address);
+    const link = new GrpcLink({ address, channel, metadata: this.metadata(), clock: this.params.clock, peer });
+    link.start();
+    return link;
+  }
+
+  async gone(address: string, request: GoneRequest, limitMs: number): Promise<void> {
+    const { clock } = this.params;
+    const channel = dial(address);
+    try {
+      const client = createClient(WorkerServiceDefinition, channel);
+      await withTimeout(
+        clock,
+        limitMs,
+        'the last will of the session',
+        client.gone(request, { metadata: this.metadata() }),
+      );
+    } finally {
+      channel.close();
+    }
+  }
+
+  private metadata(): Metadata {
+    const { joinToken } = this.params;
+    return joinToken === undefined ? new Metadata() : new Metadata({ authorization: `Bearer ${joinToken}` });
+  }
+}
+
+function dial(address: string): Channel {
+  return createChannel(address, ChannelCredentials.createInsecure(), CHANNEL_OPTIONS);
+}

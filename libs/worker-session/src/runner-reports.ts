@@ -1,0 +1,92 @@
+import type { ExecutorEnd, ExecutorOutput } from '@orchestrator/execution';
+import type { Clock, ReturnReason } from '@orchestrator/core';
+import type { OutputChunk } from '@orchestrator/proto-types';
+import type { Logger } from '@orchestrator/telemetry';
+
+import { attemptFields, type AttemptFlow } from './attempt-flow.js';
+import type { Attempt } from './attempts.js';
+import type { OutputSender } from './output-sender.js';
+import type { RunnerEvents } from './runner.js';
+import type { ServiceTime } from './service-time.js';
+import { toFinished } from './to-proto.js';
+
+export interface RunnerReportsParams {
+  flow: AttemptFlow;
+  output: OutputSender;
+  serviceTime: ServiceTime;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** What the runner tells of attempts, made into reports. What is not ours any more is not reported. */
+export class RunnerReports implements RunnerEvents {
+  constructor(private readonly params: RunnerReportsParams) {}
+
+  started(attemptId: string, pid: number): void {
+    const attempt = this.ours(attemptId);
+    if (attempt !== undefined) {
+      this.params.logger.info('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
+    }
+  }
+
+  output(chunk: ExecutorOutput): void {
+    this.params.output.add(chunk);
+  }
+
+  ended(ended: ExecutorEnd): void {
+    const attempt = this.ours(ended.attemptId);
+    if (attempt === undefined) {
+      return;
+    }
+    const { flow, output, serviceTime, clock } = this.params;
+    serviceTime.add(clock.monotonicMs() - attempt.startedAtMs);
+    this.log(attempt, ended);
+    const report = toFinished(attempt.ref, ended);
+    const keep = (chunks: OutputChunk[], complete: boolean): void => {
+      if (flow.attempts.get(attempt.ref.attemptId) === attempt) {
+        flow.keepFinished(attempt, { ...report, output: chunks, truncated: report.truncated || !complete });
+      }
+    };
+    flow.attempts.move(attempt, 'flushing');
+    const inline = output.finish(ended.attemptId, ended.output, (complete) => keep([], complete));
+    if (inline !== undefined) {
+      keep(inline, true);
+    }
+  }
+
+  leaseLost(attemptIds: readonly string[]): void {
+    this.lost(attemptIds, 'lease_lost');
+  }
+
+  executorLost(attemptIds: readonly string[], detail: string): void {
+    this.params.logger.warn('the executor is lost and is being replaced', { attempts: attemptIds.length, detail });
+    this.lost(attemptIds, 'executor_lost');
+  }
+
+  private lost(attemptIds: readonly string[], reason: ReturnReason): void {
+    for (const id of attemptIds) {
+      const attempt = this.ours(id);
+      if (attempt !== undefined) {
+        this.params.flow.keepReturned(attempt, reason, true);
+      }
+    }
+  }
+
+  /** An attempt that is being killed may have ended just before: that end is as good as any. */
+  private ours(attemptId: string): Attempt | undefined {
+    const attempt = this.params.flow.attempts.get(attemptId);
+    return attempt?.state === 'running' || attempt?.state === 'returning' ? attempt : undefined;
+  }
+
+  private log(attempt: Attempt, { outcome, end, durationMs }: ExecutorEnd): void {
+    this.params.logger.info('attempt ended', {
+      ...attemptFields(attempt),
+      name: attempt.spec.name,
+      outcome,
+      exitCode: end.exitCode,
+      signal: end.signal,
+      reason: end.failure?.reason,
+      durationMs: Math.round(durationMs),
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import type { ExecutorEvents, OutputStreamName } from '@orchestrator/execution';
+import type { JobSpec } from '@orchestrator/core';
+import type { AttemptRef } from '@orchestrator/proto-types';
+
+/** What a session runs its attempts with: commands and handlers behind one port. */
+export interface AttemptRunner {
+  start(): Promise<void>;
+  /** What becomes of it arrives through the events. Never throws for an attempt that cannot start. */
+  run(attempt: AssignedAttempt): void;
+  /** Asks it to end; it then ends as `cancelled`. */
+  cancel(attemptId: string, reason: string): void;
+  /** Everything of it is dead when this resolves. Nothing is reported. */
+  kill(attemptId: string): Promise<void>;
+  killAll(): Promise<void>;
+  /** The lease was confirmed for something sent at this instant of the uptime clock. */
+  renewLease(sentAtUptimeMs: number, leaseMs: number): void;
+  acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void;
+  /** Everything dead, nothing left running, no last will. */
+  stop(): Promise<void>;
+}
+
+export type RunnerEvents = ExecutorEvents;
+
+/** One runner for each session: its last will names the session. */
+export type RunnerFactory = (session: string, events: RunnerEvents) => AttemptRunner;
+
+export interface AssignedAttempt {
+  ref: AttemptRef;
+  spec: JobSpec;
+  /** Counts every start of the job from 1. */
+  number: number;
+  traceparent: string;
+}

@@ -1,0 +1,68 @@
+import type { ExecutorEnd } from '@orchestrator/execution';
+
+import type { AssignedAttempt, AttemptRunner, RunnerEvents } from '../runner.js';
+
+/** A runner that runs nothing: a spec says what becomes of each attempt. */
+export class FakeRunner implements AttemptRunner {
+  readonly ran: string[] = [];
+  readonly cancelled: string[] = [];
+  readonly killed: string[] = [];
+  readonly leases: { sentAtUptimeMs: number; leaseMs: number }[] = [];
+  killedAll = 0;
+  stopped = false;
+
+  constructor(readonly events: RunnerEvents) {}
+
+  async start(): Promise<void> {}
+
+  run(attempt: AssignedAttempt): void {
+    this.ran.push(attempt.ref.attemptId);
+  }
+
+  cancel(attemptId: string): void {
+    this.cancelled.push(attemptId);
+  }
+
+  kill(attemptId: string): Promise<void> {
+    this.killed.push(attemptId);
+    return Promise.resolve();
+  }
+
+  killAll(): Promise<void> {
+    this.killedAll += 1;
+    return Promise.resolve();
+  }
+
+  renewLease(sentAtUptimeMs: number, leaseMs: number): void {
+    this.leases.push({ sentAtUptimeMs, leaseMs });
+  }
+
+  acknowledgeOutput(): void {}
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return Promise.resolve();
+  }
+
+  succeed(attemptId: string, over: Partial<ExecutorEnd> = {}): void {
+    this.events.ended(anEnd(attemptId, over));
+  }
+}
+
+export function anEnd(attemptId: string, over: Partial<ExecutorEnd> = {}): ExecutorEnd {
+  return {
+    attemptId,
+    outcome: 'succeeded',
+    end: {
+      exitCode: 0,
+      signal: null,
+      failure: null,
+      output: { stdoutBytes: 0, stderrBytes: 0, truncated: false },
+    },
+    retryable: true,
+    startedAtWallMs: 0,
+    durationMs: 5,
+    output: [],
+    ...over,
+  };
+}

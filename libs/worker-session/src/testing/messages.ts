@@ -1,0 +1,58 @@
+import {
+  type Assignment,
+  type AttemptRef,
+  type SchedulerMessage,
+  type Verdict,
+  VerdictKind,
+  type Welcome,
+  type WorkerMessage,
+} from '@orchestrator/proto-types';
+
+const ULID = '01JD0000000000000000000000';
+
+export function aRef(attemptId: string): AttemptRef {
+  return { jobId: `default:${ULID}`, attemptId, fence: 1_000 };
+}
+
+export function anAssignment(attemptId: string, spec: object = { name: 'test', command: 'true' }): Assignment {
+  return { attempt: aRef(attemptId), specJson: JSON.stringify(spec), number: 1, traceparent: '' };
+}
+
+export function welcome(over: Partial<Welcome> = {}): SchedulerMessage {
+  const value: Welcome = {
+    helloNumber: 1,
+    epoch: 100,
+    heartbeatIntervalMs: 3_000,
+    leaseMs: 12_000,
+    schedulerId: 'scheduler-test',
+    verdicts: [],
+    ...over,
+  };
+  return { message: { $case: 'welcome', value } };
+}
+
+export function assign(epoch: number, ...attempts: (string | Assignment)[]): SchedulerMessage {
+  const value = { epoch, attempts: attempts.map((one) => (typeof one === 'string' ? anAssignment(one) : one)) };
+  return { message: { $case: 'assign', value } };
+}
+
+export function recorded(...ids: string[]): SchedulerMessage {
+  return { message: { $case: 'recorded', value: { attempts: ids.map(aRef) } } };
+}
+
+export function held(attemptId: string): Verdict {
+  return { attempt: aRef(attemptId), kind: VerdictKind.HELD };
+}
+
+export function gone(attemptId: string): Verdict {
+  return { attempt: aRef(attemptId), kind: VerdictKind.GONE };
+}
+
+export type Case = NonNullable<WorkerMessage['message']>['$case'];
+
+export type ValueOf<C extends Case> = Extract<NonNullable<WorkerMessage['message']>, { $case: C }>['value'];
+
+/** The values of the messages of one kind. */
+export function only<C extends Case>(messages: readonly WorkerMessage[], kind: C): ValueOf<C>[] {
+  return messages.flatMap(({ message }) => (message?.$case === kind ? [message.value as ValueOf<C>] : []));
+}
