@@ -1,0 +1,152 @@
+import { type Clock, type Random, requireName, requirePoolName, sleep } from '@orchestrator/core';
+import type { HelloReply, SessionRegistry } from '@orchestrator/heartbeat';
+import type { AttemptRef, Hello, Verdict } from '@orchestrator/proto-types';
+import { type HeldAttempt, type PendingOrder, type QueueStore, StaleEpochError } from '@orchestrator/queue';
+
+import { parseAttempt, toHeldAttempt } from './from-wire.js';
+import { RetryDelay } from './retry-delay.js';
+import { reconcileSession } from './session-reconciler.js';
+import { toVerdict } from './to-wire.js';
+
+/** What a worker says it holds in one of its pools: as named on the wire, and as the store wants it. */
+export interface PoolHoldings {
+  pool: string;
+  refs: AttemptRef[];
+  held: HeldAttempt[];
+}
+
+/** A pool that was reconciled at this epoch. */
+export interface PoolAnswer {
+  pool: string;
+  verdicts: Verdict[];
+  orders: PendingOrder[];
+  requeued: number;
+}
+
+export interface Greeted {
+  status: 'greeted';
+  epoch: number;
+  draining: boolean;
+  answers: PoolAnswer[];
+  /** Pools that could not be asked; their attempts are `unknown` for now. */
+  unanswered: { holdings: PoolHoldings; error: unknown }[];
+  /** Of attempts that cannot be in any of its pools. */
+  foreign: Verdict[];
+}
+
+export type GreetingAnswer = Greeted | Exclude<HelloReply, { status: 'welcome' }>;
+
+export interface GreetingDeps {
+  store: QueueStore;
+  registry: SessionRegistry;
+  schedulerId: string;
+  leaseMs: number;
+}
+
+/** @throws {InvalidValueError} when it cannot be the Hello of a worker of ours. */
+export function checkHello(hello: Hello): void {
+  requireName(hello.workerId, 'worker_id');
+  requireName(hello.session, 'session');
+  hello.pools.forEach((pool, index) => requirePoolName(pool, `pools[${index}]`));
+}
+
+/**
+ * Answers a Hello: registers the session, which mints its epoch, then reconciles what it holds in each of its pools, which
+ * opens their gates for that epoch. Rejects only when the registry could not be asked.
+ */
+export async function greet(hello: Hello, deps: GreetingDeps): Promise<GreetingAnswer> {
+  const { session, workerId: worker } = hello;
+  const pools = [...new Set(hello.pools)];
+  const reply = await deps.registry.hello({
+    session,
+    worker,
+    number: hello.number,
+    hasRun: hello.hasRun,
+    leaseMs: deps.leaseMs,
+    scheduler: deps.schedulerId,
+    info: {
+      pools,
+      slots: Math.max(0, hello.slots),
+      labels: hello.labels,
+      version: hello.version,
+      host: hello.host,
+      pid: hello.pid,
+    },
+  });
+  if (reply.status !== 'welcome') {
+    return reply;
+  }
+  const { byPool, foreign } = sortHoldings(hello, pools);
+  const greeted: Greeted = {
+    status: 'greeted',
+    epoch: reply.epoch,
+    draining: reply.draining || hello.draining,
+    answers: [],
+    unanswered: [],
+    foreign,
+  };
+  await Promise.all(
+    byPool.map(async (holdings) => {
+      try {
+        greeted.answers.push(await askPool(deps.store, { session, worker, epoch: reply.epoch }, holdings));
+      } catch (error) {
+        greeted.unanswered.push({ holdings, error });
+      }
+    }),
+  );
+  return greeted;
+}
+
+/** Reconciles one pool. Rejects as the store does. */
+export async function askPool(
+  store: QueueStore,
+  session: { session: string; worker: string; epoch: number },
+  { pool, refs, held }: PoolHoldings,
+): Promise<PoolAnswer> {
+  const outcome = await reconcileSession(store, { ...session, pool, held });
+  const verdicts = refs.map((ref, index) => toVerdict(ref, outcome.verdicts[index] ?? 'gone'));
+  return { pool, verdicts, orders: outcome.orders, requeued: outcome.requeued };
+}
+
+/**
+ * Asks a pool that could not be asked at the Welcome until it answers. Undefined when `isWanted` is over.
+ * @throws {StaleEpochError} when the session has said Hello elsewhere
+ */
+export async function askPoolLater(
+  deps: GreetingDeps & { clock: Clock; random: Random; signal: AbortSignal; isWanted(): boolean },
+  session: { session: string; worker: string; epoch: number },
+  holdings: PoolHoldings,
+): Promise<PoolAnswer | undefined> {
+  const delay = new RetryDelay(deps.random);
+  for (;;) {
+    await sleep(deps.clock, delay.next(), deps.signal);
+    if (!deps.isWanted()) {
+      return undefined;
+    }
+    try {
+      const answer = await askPool(deps.store, session, holdings);
+      return deps.isWanted() ? answer : undefined;
+    } catch (error) {
+      if (error instanceof StaleEpochError) {
+        throw error;
+      }
+    }
+  }
+}
+
+/** By pool, also those without any attempt. What is in no pool of the session was never given to it. */
+function sortHoldings(hello: Hello, pools: readonly string[]): { byPool: PoolHoldings[]; foreign: Verdict[] } {
+  const byPool = new Map(pools.map((pool): [string, PoolHoldings] => [pool, { pool, refs: [], held: [] }]));
+  const foreign: Verdict[] = [];
+  for (const { attempt: ref, state } of hello.held) {
+    const attempt = parseAttempt(ref);
+    const holdings = attempt && byPool.get(attempt.pool);
+    if (attempt !== undefined && holdings !== undefined) {
+      holdings.refs.push(attempt.ref);
+      holdings.held.push(toHeldAttempt(attempt, state));
+    } else if (ref !== undefined) {
+      foreign.push(toVerdict(ref, 'gone'));
+    }
+  }
+  return { byPool: [...byPool.values()], foreign };
+}

@@ -1,0 +1,306 @@
+import type { Clock, Random, Timer } from '@orchestrator/core';
+import type { AttemptRef } from '@orchestrator/proto-types';
+import {
+  type ClaimedJob,
+  type ClaimReply,
+  type GiveBack,
+  MAX_BATCH,
+  type QueueStore,
+  type Settlement,
+  StoreUnavailableError,
+} from '@orchestrator/queue';
+import type { Logger } from '@orchestrator/telemetry';
+
+import type { Assignee, Offer } from './assignee.js';
+import type { DispatchCounters } from './counters.js';
+import { OrderTeller } from './order-teller.js';
+import type { PoolEvent, PoolNews } from './pool-news.js';
+import { ReportFlusher } from './report-flusher.js';
+import { RetryDelay } from './retry-delay.js';
+
+export interface PoolDispatcherDeps {
+  store: QueueStore;
+  news: PoolNews;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+  counters: DispatchCounters;
+  /** Told by each claim when the next job is due. */
+  onNextDue(pool: string, inMs: number): void;
+}
+
+/** Nothing depends on news: so often each pool is looked at anyway. */
+export const SAFETY_POLL_MS = 1_000;
+
+/** Events after which something may be waiting to be claimed. */
+const WAITING_EVENTS = new Set(['queued', 'returned', 'reassigned']);
+
+const SMALL_REPORT_BYTES = 512;
+
+interface Taken {
+  assignee: Assignee;
+  offer: Offer;
+}
+
+/**
+ * Moves the jobs of one pool between the store and the workers connected here. One loop: a turn brings in what was
+ * reported since the last one, then claims for everybody who has credit. A turn starts at once when nothing is under way,
+ * and what happens meanwhile gathers for the next: batches grow with the load and with nothing else.
+ */
+export class PoolDispatcher {
+  private readonly assignees = new Set<Assignee>();
+  private readonly settlements: ReportFlusher<Settlement>;
+  private readonly giveBacks: ReportFlusher<GiveBack>;
+  private readonly orders: OrderTeller;
+  private readonly delay: RetryDelay;
+  private readonly logger: Logger;
+  private unsubscribe: (() => void) | undefined;
+  private poll: Timer | undefined;
+  private retry: Timer | undefined;
+  /** A claim is worth trying. */
+  private appetite = true;
+  private queued = 0;
+  private rotation = 0;
+  private notBefore = 0;
+  private dirty = false;
+  private loop: Promise<void> | undefined;
+  private claiming = true;
+
+  constructor(
+    readonly pool: string,
+    private readonly deps: PoolDispatcherDeps,
+  ) {
+    const { store, logger, counters, random } = deps;
+    this.logger = logger.child({ pool });
+    this.delay = new RetryDelay(random);
+    this.orders = new OrderTeller(pool, { store, logger: this.logger, assignees: () => this.assignees });
+    this.settlements = new ReportFlusher<Settlement>({
+      pool,
+      what: 'settlement',
+      logger: this.logger,
+      send: (ends) => store.settle(pool, ends),
+      bytesOf: settlementBytes,
+      onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.settled++),
+    });
+    this.giveBacks = new ReportFlusher<GiveBack>({
+      pool,
+      what: 'return',
+      logger: this.logger,
+      send: (returns) => store.giveBack(pool, returns),
+      bytesOf: () => SMALL_REPORT_BYTES,
+      onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.returned++),
+    });
+  }
+
+  /** It would claim if it had credit. */
+  get hasAppetite(): boolean {
+    return this.appetite && this.claiming && this.assignees.size > 0 && !this.isBackingOff();
+  }
+
+  /** Reports that the store does not have yet. */
+  get unrecorded(): number {
+    return this.settlements.size + this.giveBacks.size;
+  }
+
+  attach(assignee: Assignee): void {
+    this.assignees.add(assignee);
+    this.unsubscribe ??= this.deps.news.subscribe(this.pool, (event) => this.onNews(event));
+    this.appetite = true;
+    this.schedulePoll();
+    void this.orders.tell();
+    this.wake();
+  }
+
+  detach(assignee: Assignee): void {
+    this.assignees.delete(assignee);
+    if (this.assignees.size === 0) {
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
+      this.poll?.cancel();
+      this.poll = undefined;
+    }
+  }
+
+  creditChanged(): void {
+    this.appetite ||= this.queued > 0;
+    this.wake();
+  }
+
+  /** Something may be waiting. */
+  hurry(): void {
+    this.appetite = true;
+    this.wake();
+  }
+
+  report(from: Assignee, ref: AttemptRef, report: Settlement | GiveBack): void {
+    if ('outcome' in report) {
+      this.settlements.add(from, ref, report);
+    } else {
+      this.giveBacks.add(from, ref, report);
+    }
+    this.wake();
+  }
+
+  /** Claims nothing more; resolves when no claim is under way. Reports are still brought in. */
+  async stopClaims(): Promise<void> {
+    this.claiming = false;
+    await this.loop;
+  }
+
+  /** Ends it; what is unrecorded stays with its workers. */
+  async stop(): Promise<void> {
+    this.claiming = false;
+    this.notBefore = Number.POSITIVE_INFINITY;
+    this.retry?.cancel();
+    for (const assignee of [...this.assignees]) {
+      this.detach(assignee);
+    }
+    await this.loop;
+  }
+
+  private onNews({ type }: PoolEvent): void {
+    if (WAITING_EVENTS.has(type)) {
+      this.hurry();
+    } else if (type === 'cancel') {
+      void this.orders.tell();
+    }
+  }
+
+  private schedulePoll(): void {
+    this.poll ??= this.deps.clock.setTimer(SAFETY_POLL_MS, () => {
+      this.poll = undefined;
+      if (this.assignees.size > 0) {
+        this.schedulePoll();
+        void this.orders.tell();
+        this.hurry();
+      }
+    });
+  }
+
+  private isBackingOff(): boolean {
+    return this.deps.clock.monotonicMs() < this.notBefore;
+  }
+
+  private wake(): void {
+    this.dirty = true;
+    this.loop ??= this.run();
+  }
+
+  private async run(): Promise<void> {
+    // What arrives in the same tick belongs to the same turn.
+    await Promise.resolve();
+    while (this.dirty && !this.isBackingOff()) {
+      this.dirty = false;
+      if (await this.bringIn()) {
+        await this.claim();
+      }
+    }
+    // In the same tick as the last look at `dirty`: a wake is never lost.
+    this.loop = undefined;
+  }
+
+  /** False: the store does not answer; a timer goes on. */
+  private async bringIn(): Promise<boolean> {
+    for (const reports of [this.settlements, this.giveBacks]) {
+      const state = await reports.flush();
+      if (state === 'failed') {
+        this.backOff();
+        return false;
+      }
+      this.dirty ||= state === 'more';
+    }
+    return true;
+  }
+
+  private async claim(): Promise<void> {
+    const taken = this.appetite && this.claiming ? this.take() : [];
+    if (taken.length === 0) {
+      return;
+    }
+    this.appetite = false;
+    let reply: ClaimReply;
+    try {
+      reply = await this.deps.store.claim(
+        this.pool,
+        taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer })),
+      );
+    } catch (error) {
+      this.onClaimFailed(taken, error);
+      return;
+    }
+    this.delay.reset();
+    this.queued = reply.queued;
+    // What came while the answer was under way has set it again. An empty answer is believed until something changes.
+    this.appetite ||= reply.queued > 0 && reply.jobs.length > 0;
+    this.dirty ||= this.appetite;
+    this.deliver(taken, reply);
+  }
+
+  /** Everybody who has credit, beginning with another one each time; reserves it. */
+  private take(): Taken[] {
+    const all = [...this.assignees];
+    const start = all.length > 0 ? this.rotation++ % all.length : 0;
+    const taken: Taken[] = [];
+    for (const assignee of [...all.slice(start), ...all.slice(0, start)]) {
+      const offer = taken.length < MAX_BATCH ? assignee.offer(this.pool) : undefined;
+      if (offer !== undefined) {
+        assignee.reserve(this.pool, offer.max);
+        taken.push({ assignee, offer });
+      }
+    }
+    return taken;
+  }
+
+  private deliver(taken: readonly Taken[], reply: ClaimReply): void {
+    const bySession = new Map<string, ClaimedJob[]>();
+    for (const job of reply.jobs) {
+      const jobs = bySession.get(job.session);
+      if (jobs === undefined) {
+        bySession.set(job.session, [job]);
+      } else {
+        jobs.push(job);
+      }
+    }
+    this.deps.counters.assigned += reply.jobs.length;
+    const refused = new Set(reply.refused);
+    for (const { assignee, offer } of taken) {
+      assignee.assign(this.pool, offer.epoch, offer.max, bySession.get(assignee.session) ?? []);
+      if (refused.has(assignee.session)) {
+        assignee.rehello(`its gate in pool "${this.pool}" is not open for epoch ${offer.epoch}`);
+      }
+    }
+    if (reply.nextDueInMs !== undefined) {
+      this.deps.onNextDue(this.pool, reply.nextDueInMs);
+    }
+  }
+
+  /** It may have been carried out, and is never repeated: who was named must say what arrived. */
+  private onClaimFailed(taken: readonly Taken[], error: unknown): void {
+    const did = !(error instanceof StoreUnavailableError && !error.mayHaveExecuted);
+    this.logger.warn('a claim was not answered', { workers: taken.length, mayHaveExecuted: did, error });
+    for (const { assignee, offer } of taken) {
+      if (did) {
+        assignee.rehello('a claim for it was not answered');
+      } else {
+        assignee.assign(this.pool, offer.epoch, offer.max, []);
+      }
+    }
+    this.appetite = true;
+    this.backOff();
+  }
+
+  private backOff(): void {
+    const delayMs = this.delay.next();
+    this.notBefore = this.deps.clock.monotonicMs() + delayMs;
+    this.retry?.cancel();
+    this.retry = this.deps.clock.setTimer(delayMs, () => {
+      this.notBefore = 0;
+      this.wake();
+    });
+  }
+}
+
+function settlementBytes({ end, output }: Settlement): number {
+  const result = end.result === undefined ? 0 : JSON.stringify(end.result).length;
+  return SMALL_REPORT_BYTES + result + output.reduce((sum, { data }) => sum + data.length, 0);
+}

@@ -1,0 +1,115 @@
+import type { AttemptRef } from '@orchestrator/proto-types';
+import { MAX_BATCH, type SettleVerdict, StaleCallError, StoreUnavailableError } from '@orchestrator/queue';
+import type { Logger } from '@orchestrator/telemetry';
+
+import type { Assignee } from './assignee.js';
+import { packFrames } from './pack-frames.js';
+import { ReportBuffer, type ReportEntry } from './report-buffer.js';
+
+export interface ReportFlusherParams<Report> {
+  pool: string;
+  /** As in "settlement". */
+  what: string;
+  logger: Logger;
+  send(reports: readonly Report[]): Promise<SettleVerdict[]>;
+  bytesOf(report: Report): number;
+  onVerdict(verdict: SettleVerdict): void;
+}
+
+/** After so many refusals of an entry sent alone it is dropped; its worker still has it. */
+const MAX_REFUSALS = 3;
+const REFS_PER_FRAME = 1_000;
+
+/**
+ * Brings what workers report into the store, a batch a call, and tells them `Recorded` afterwards. What was not answered
+ * stays and is repeated; the store knows it again. A batch that is refused as a whole is sent one by one, so that one bad
+ * entry holds up nobody.
+ */
+export class ReportFlusher<Report> {
+  private readonly buffer = new ReportBuffer<Report>();
+  private readonly overflowed = new Set<Assignee>();
+  private alone = 0;
+
+  constructor(private readonly params: ReportFlusherParams<Report>) {}
+
+  get size(): number {
+    return this.buffer.size;
+  }
+
+  /** Bounded: what finds no room is left with the worker, which is asked for it again when there is some. */
+  add(from: Assignee, ref: AttemptRef, report: Report): void {
+    if (!this.buffer.add({ from, ref, report, bytes: this.params.bytesOf(report), refusals: 0 })) {
+      this.overflowed.add(from);
+    }
+  }
+
+  /** One call at most. Says whether there is more, or that it should be tried again later. */
+  async flush(): Promise<'empty' | 'more' | 'failed'> {
+    const batch = this.buffer.next(this.alone > 0 ? 1 : MAX_BATCH);
+    if (batch.length === 0) {
+      return 'empty';
+    }
+    try {
+      const verdicts = await this.params.send(batch.map(({ report }) => report));
+      this.alone = Math.max(0, this.alone - 1);
+      this.record(batch, verdicts);
+    } catch (error) {
+      this.onFailure(batch, error);
+      return 'failed';
+    }
+    this.askAgain();
+    return this.buffer.size > 0 ? 'more' : 'empty';
+  }
+
+  private record(batch: readonly ReportEntry<Report>[], verdicts: readonly SettleVerdict[]): void {
+    const byWorker = new Map<Assignee, AttemptRef[]>();
+    for (const [index, entry] of batch.entries()) {
+      const { from, ref } = entry;
+      this.buffer.remove(entry);
+      byWorker.set(from, [...(byWorker.get(from) ?? []), ref]);
+      const verdict = verdicts[index] ?? 'stale';
+      this.params.onVerdict(verdict);
+      if (verdict === 'stale') {
+        this.params.logger.warn('a report of an attempt that no longer holds its job changed nothing', {
+          code: 'stale_attempt',
+          what: this.params.what,
+          job: ref.jobId,
+          attempt: ref.attemptId,
+          fence: ref.fence,
+          worker: from.worker,
+          session: from.session,
+        });
+      }
+    }
+    for (const [from, refs] of byWorker) {
+      for (const frame of packFrames(refs, () => 0, { maxEntries: REFS_PER_FRAME })) {
+        from.recorded(frame);
+      }
+    }
+  }
+
+  private onFailure(batch: readonly ReportEntry<Report>[], error: unknown): void {
+    const { pool, what, logger } = this.params;
+    if (error instanceof StoreUnavailableError || error instanceof StaleCallError) {
+      logger.warn('reports were not recorded; they are sent again', { pool, what, reports: batch.length, error });
+      return;
+    }
+    logger.error('the store refused reports', { pool, what, reports: batch.length, error });
+    const [only] = batch;
+    if (batch.length > 1) {
+      this.alone = batch.length;
+    } else if (only !== undefined && ++only.refusals >= MAX_REFUSALS) {
+      logger.error('a report was given up; its worker still has it', { pool, what, job: only.ref.jobId });
+      this.buffer.remove(only);
+    }
+  }
+
+  private askAgain(): void {
+    if (this.overflowed.size > 0 && this.buffer.hasRoom) {
+      for (const assignee of this.overflowed) {
+        assignee.rehello('there was no room for what it reported');
+      }
+      this.overflowed.clear();
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { type HeldAttempt, MAX_BATCH, type PendingOrder, type QueueStore } from '@orchestrator/queue';
+
+import { packFrames } from './pack-frames.js';
+
+export interface ReconcileTask {
+  pool: string;
+  session: string;
+  worker: string;
+  epoch: number;
+  /** All that the worker has not seen recorded, of this pool. */
+  held: readonly HeldAttempt[];
+}
+
+export interface ReconcileOutcome {
+  /** In the order of `held`. */
+  verdicts: ('held' | 'gone')[];
+  requeued: number;
+  orders: PendingOrder[];
+}
+
+/**
+ * Reconciles a session with one pool, in chunks; the last one opens the door for claims. Rejects as the store does; all
+ * of it may then be done again.
+ */
+export async function reconcileSession(store: QueueStore, task: ReconcileTask): Promise<ReconcileOutcome> {
+  const { pool, held, ...session } = task;
+  const outcome: ReconcileOutcome = { verdicts: [], requeued: 0, orders: [] };
+  const chunks = packFrames(held, () => 0, { maxEntries: MAX_BATCH });
+  const last = chunks.pop() ?? [];
+  for (const chunk of chunks) {
+    const reply = await store.reconcile(pool, { ...session, held: chunk, last: false });
+    outcome.verdicts.push(...reply.verdicts);
+    outcome.orders.push(...reply.orders);
+  }
+  for (let isFirst = true; ; isFirst = false) {
+    const reply = await store.reconcile(pool, { ...session, held: last, last: true });
+    outcome.requeued += reply.requeued;
+    if (isFirst) {
+      outcome.verdicts.push(...reply.verdicts);
+      outcome.orders.push(...reply.orders);
+    }
+    if (!reply.more) {
+      return outcome;
+    }
+  }
+}
