@@ -23,11 +23,10 @@ const PINGS_UNANSWERED = 6;
 export interface ExecutorLinkParams {
   clock: Clock;
   entry: string;
-  environment: Readonly<Record<string, string>>;
   setup: ExecutorSetup;
-  onMessage(message: FromExecutor): void;
+  onMessage: (message: FromExecutor) => void;
   /** Called once: it ended or stopped answering. It is dead then, what it ran need not be. */
-  onLost(detail: string): void;
+  onLost: (detail: string) => void;
 }
 
 /** One executor process, as its worker sees it. */
@@ -44,11 +43,11 @@ export class ExecutorLink {
   private timer: Timer | undefined;
 
   constructor(private readonly params: ExecutorLinkParams) {
-    const { entry, environment, setup } = params;
+    const { entry, setup } = params;
     this.child = spawn(process.execPath, [entry], {
       cwd: setup.cwd,
       detached: true,
-      env: { ...environment, [MARK_VARIABLE]: toMark(setup.owner, EXECUTOR_ROLE) },
+      env: { ...setup.baseEnvironment, [MARK_VARIABLE]: toMark(setup.owner, EXECUTOR_ROLE) },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
     this.pid = this.child.pid ?? 0;

@@ -3,15 +3,11 @@ import { Socket } from 'node:net';
 import { systemClock } from '@orchestrator/core';
 
 import { FrameChannel } from './frames.js';
-import { MARK_VARIABLE } from './mark.js';
 import { ExecutorServer } from './process/executor-server.js';
 import { uptimeMs } from './uptime.js';
 import { CHANNEL_FD, type FromExecutor, type ToExecutor } from './wire.js';
 
-// The executor's process. Its environment is the commands' base environment: the worker has picked it.
-const { [MARK_VARIABLE]: _mark, ...baseEnvironment } = process.env as Record<string, string>;
-
-// Whoever signals the whole group means the worker; what becomes of the commands is the worker's to say.
+// The executor's process. Whoever signals the whole group means the worker; what becomes of the commands is the worker's to say.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => undefined);
 }
@@ -25,7 +21,6 @@ const channel = new FrameChannel<FromExecutor, ToExecutor>({
 const server = new ExecutorServer({
   clock: systemClock,
   uptimeMs,
-  baseEnvironment,
   channel,
   exit: (code) => process.exit(code),
 });

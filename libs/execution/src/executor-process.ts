@@ -144,8 +144,12 @@ export class ExecutorProcess implements Executor {
     const link = new ExecutorLink({
       clock,
       entry: entry ?? builtEntry('executor-main'),
-      environment: pickEnvironment(environment, passEnv),
-      setup: { owner: this.owner, lastWill, cwd: cwd ?? process.cwd() },
+      setup: {
+        owner: this.owner,
+        lastWill,
+        cwd: cwd ?? process.cwd(),
+        baseEnvironment: pickEnvironment(environment, passEnv),
+      },
       onMessage: (message) => this.accept(message),
       onLost: (detail) => this.lost(link, detail),
     });

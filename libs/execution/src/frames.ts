@@ -9,9 +9,9 @@ const CONGESTED_BYTES = 1024 * 1024;
 
 export interface FrameChannelParams<In> {
   stream: Duplex;
-  onMessage(message: In): void;
+  onMessage: (message: In) => void;
   /** The other side is gone. Called once; all that it had sent was delivered before. */
-  onClosed(): void;
+  onClosed: () => void;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface ExecutorSetup {
   lastWill: LastWill | undefined;
   /** For commands whose job names none. */
   cwd: string;
+  /** What every command gets. */
+  baseEnvironment: Readonly<Record<string, string>>;
 }
 
 /** From the worker. The numbered ones are answered by `done`. */

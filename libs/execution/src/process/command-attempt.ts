@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 import type { Clock, Timer } from '@orchestrator/core';
 
@@ -22,9 +22,9 @@ export interface CommandAttemptParams {
   sweeper: MarkSweeper;
   live: LiveOutput;
   raiseOom: <T>(spawn: () => T) => T;
-  onStarted(pid: number, startedAtWallMs: number): void;
+  onStarted: (pid: number, startedAtWallMs: number) => void;
   /** Called once, unless it was killed before. */
-  onEnded(end: ExecutorEnd): void;
+  onEnded: (end: ExecutorEnd) => void;
 }
 
 /**
@@ -185,7 +185,7 @@ export class CommandAttempt {
   }
 
   private streams(): Readable[] {
-    return [this.child?.stdout, this.child?.stderr].filter((stream) => stream != null);
+    return [this.child?.stdout, this.child?.stderr].filter((stream) => stream instanceof Readable);
   }
 
   private destroyStreams(): void {

@@ -19,10 +19,9 @@ const STARTS_PER_TURN = 4;
 
 export interface ExecutorServerParams {
   clock: Clock;
-  uptimeMs(): number;
-  baseEnvironment: Readonly<Record<string, string>>;
+  uptimeMs: () => number;
   channel: FrameChannel<FromExecutor, ToExecutor>;
-  exit(code: number): void;
+  exit: (code: number) => void;
 }
 
 /** The executor: does what its worker asks, and the right thing when its worker is gone, stopped or cut off. */
@@ -92,11 +91,11 @@ export class ExecutorServer {
   }
 
   private begin(setup: ExecutorSetup): void {
-    const { baseEnvironment, channel, clock } = this.params;
+    const { channel, clock } = this.params;
     this.setup = setup;
     this.workerEnd = new WorkerEnd({ clock, setup });
     if (hasProc) {
-      new Guard({ owner: setup.owner, baseEnvironment, clock }).start();
+      new Guard({ setup, clock }).start();
     } else {
       this.log('There is no /proc: what leaves its process group is not found, and nobody guards the executor', {});
     }
@@ -130,7 +129,7 @@ export class ExecutorServer {
 
   private start(attempt: AttemptToRun): void {
     const { attemptId } = attempt;
-    const { baseEnvironment, channel, clock } = this.params;
+    const { channel, clock } = this.params;
     if (this.setup === undefined || this.stopping) {
       return;
     }
@@ -138,7 +137,7 @@ export class ExecutorServer {
       attempt,
       mark: toMark(this.setup.owner, attemptId),
       cwd: attempt.cwd ?? this.setup.cwd,
-      baseEnvironment,
+      baseEnvironment: this.setup.baseEnvironment,
       clock,
       sweeper: this.sweeper,
       live: this.live,

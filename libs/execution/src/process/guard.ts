@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 
 import { type Clock, sleep } from '@orchestrator/core';
 
-import { GUARD_ROLE, MARK_VARIABLE, type MarkOwner, toMark, toMarkPrefix } from '../mark.js';
+import { GUARD_ROLE, MARK_VARIABLE, toMark, toMarkPrefix } from '../mark.js';
+import type { ExecutorSetup } from '../wire.js';
 import { SHELL } from './spawn-command.js';
 
 /**
@@ -39,8 +40,7 @@ done
 `;
 
 export interface GuardParams {
-  owner: MarkOwner;
-  baseEnvironment: Readonly<Record<string, string>>;
+  setup: ExecutorSetup;
   clock: Clock;
 }
 
@@ -51,7 +51,7 @@ export class Guard {
   constructor(private readonly params: GuardParams) {}
 
   start(): void {
-    const { baseEnvironment, owner } = this.params;
+    const { baseEnvironment, owner } = this.params.setup;
     const child = spawn(SHELL, ['-c', SCRIPT, 'orchestrator-guard', toMarkPrefix(owner)], {
       cwd: '/',
       detached: true,

@@ -5,10 +5,10 @@ const LOOK_EVERY_MS = 200;
 
 export interface LeaseWatchParams {
   clock: Clock;
-  uptimeMs(): number;
+  uptimeMs: () => number;
   /** Resolves when everything that was waiting in the pipe has been read: a renewal may be in it. */
-  quiet(): Promise<void>;
-  onExpired(): void;
+  quiet: () => Promise<void>;
+  onExpired: () => void;
 }
 
 /** The lease as the executor holds it. There is none until the first renewal. */

@@ -11,9 +11,9 @@ const NOT_BEFORE_MS = 200;
 
 export interface LiveOutputParams {
   clock: Clock;
-  send(chunk: ExecutorOutput): void;
+  send: (chunk: ExecutorOutput) => void;
   /** What was sent before has not gone out yet. */
-  congested(): boolean;
+  congested: () => boolean;
 }
 
 /** Sends the output of running attempts while they run, at a bounded rate: one timer for all of them. */

@@ -1,0 +1,79 @@
+import { Worker } from 'node:worker_threads';
+
+import { builtEntry } from '../built-entry.js';
+import { createDeferred } from '../deferred.js';
+import { HandlerLoadError } from '../errors.js';
+import type { FromThread, ThreadSetup, ToThread } from './handler-wire.js';
+
+/** The worker's own way into its cluster is none of the handlers' business. */
+const WITHHELD = /^ORCHESTRATOR_/;
+
+export interface HandlerThreadLinkParams {
+  modulePath: string;
+  entry: string | undefined;
+  environment: Readonly<Record<string, string | undefined>>;
+  onMessage: (message: FromThread) => void;
+  /** Called once: the thread has ended, and not because of `end`. */
+  onLost: (detail: string) => void;
+}
+
+/** One thread, as the main thread sees it. */
+export class HandlerThreadLink {
+  private readonly thread: Worker;
+  private readonly ready = createDeferred();
+  private outgoing: ToThread[] = [];
+  private over = false;
+  private lastError: string | undefined;
+
+  constructor(private readonly params: HandlerThreadLinkParams) {
+    const workerData: ThreadSetup = { modulePath: params.modulePath };
+    const env = Object.fromEntries(Object.entries(params.environment).filter(([name]) => !WITHHELD.test(name)));
+    this.thread = new Worker(params.entry ?? builtEntry('handlers/handler-thread'), { workerData, env });
+    this.thread.on('message', (messages: FromThread[]) => messages.forEach((message) => this.accept(message)));
+    this.thread.on('error', (error) => {
+      this.lastError = error.message;
+    });
+    this.thread.on('exit', (code) => this.exited(code));
+  }
+
+  /** @throws {HandlerLoadError} when the thread cannot load the module. */
+  async start(): Promise<void> {
+    await this.ready.promise;
+  }
+
+  send(message: ToThread): void {
+    if (this.outgoing.push(message) === 1) {
+      setImmediate(() => {
+        this.thread.postMessage(this.outgoing);
+        this.outgoing = [];
+      });
+    }
+  }
+
+  /** Nothing runs in it when this resolves. */
+  async end(): Promise<void> {
+    this.over = true;
+    this.ready.reject(new HandlerLoadError(this.params.modulePath, 'its thread was ended before'));
+    await this.thread.terminate();
+  }
+
+  private accept(message: FromThread): void {
+    if (message.kind === 'ready') {
+      this.ready.resolve();
+    } else if (message.kind === 'unloadable') {
+      this.ready.reject(new HandlerLoadError(this.params.modulePath, message.detail));
+      void this.end();
+    } else if (!this.over) {
+      this.params.onMessage(message);
+    }
+  }
+
+  private exited(code: number): void {
+    if (!this.over) {
+      this.over = true;
+      const detail = `the handlers' thread ended: ${this.lastError ?? `a handler exited with code ${code}`}`;
+      this.ready.reject(new HandlerLoadError(this.params.modulePath, detail));
+      this.params.onLost(detail);
+    }
+  }
+}

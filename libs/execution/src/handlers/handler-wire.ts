@@ -1,0 +1,59 @@
+import type { OutputCounts } from '@orchestrator/core';
+
+import type { ExecutorOutput, OutputStreamName } from '../executor.js';
+
+/** What a handler gets as its second argument, but for what only lives in the thread. */
+export interface HandlerJob {
+  jobId: string;
+  jobName: string;
+  /** Counts every start of the job from 1. */
+  attempt: number;
+  /** Grows with each start of the job: what the handler writes elsewhere can be fenced with it. */
+  fence: number;
+  workerId: string;
+  labels: Readonly<Record<string, string>>;
+  batchId?: string;
+  traceparent?: string;
+}
+
+export interface HandlerToRun {
+  attemptId: string;
+  /** The name of an exported function. */
+  handler: string;
+  data: unknown;
+  job: HandlerJob;
+  /** 0 = none. */
+  timeoutMs: number;
+  /** Between the abort of its signal and the end of the thread. */
+  killGraceMs: number;
+  maxOutputBytes: number;
+}
+
+/** To the thread; always an array: what came within one turn travels together. */
+export type ToThread =
+  | { kind: 'run'; attempt: HandlerToRun }
+  | { kind: 'abort'; attemptId: string; reason: 'timeout' | 'cancelled' | 'lost'; message: string }
+  | { kind: 'acknowledge'; attemptId: string; stream: OutputStreamName; endOffset: number };
+
+export type FromThread =
+  | { kind: 'ready' }
+  | { kind: 'unloadable'; detail: string }
+  | { kind: 'started'; attemptId: string }
+  | { kind: 'output'; chunk: ExecutorOutput }
+  | {
+      kind: 'settled';
+      attemptId: string;
+      outcome: HandlerOutcome;
+      /** Its signal had been aborted by then. */
+      aborted: boolean;
+      counts: OutputCounts;
+      output: ExecutorOutput[];
+    }
+  | { kind: 'stray'; detail: string };
+
+export type HandlerOutcome =
+  { ok: true; resultJson: string | undefined } | { ok: false; message: string; retryable: boolean };
+
+export interface ThreadSetup {
+  modulePath: string;
+}
