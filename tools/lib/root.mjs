@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 /** The checkout. */
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-/** Data, a fetched Redis, lock files: all that outlives a run. Ignored by git. */
-export const stateDirectory = path.join(root, '.orchestrator');
+/** Data and lock files: all that outlives a run. Ignored by git. Tests set the variable. */
+export const stateDirectory = process.env.ORCHESTRATOR_STATE_DIRECTORY ?? path.join(root, '.orchestrator');
 
 /** A program that an npm package brought. */
 export const bin = (name) => path.join(root, 'node_modules', '.bin', name);

@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { freePort, startRedis, type TestRedis } from '@orchestrator/testing';
+
+import { Api } from './api.js';
+import { processesOfWorker } from './processes.js';
+import { Program } from './program.js';
+import { letPass, waitUntil } from './wait.js';
+
+const READY_WITHIN_MS = 30_000;
+const LEFTOVERS_GONE_WITHIN_MS = 5_000;
+
+export interface WorkerOptions {
+  slots?: number;
+  args?: string[];
+  env?: Record<string, string>;
+}
+
+export interface ClusterOptions {
+  /** Started and awaited, by id. */
+  workers?: string[];
+  slots?: number;
+  httpPort?: number;
+  schedulerArgs?: string[];
+}
+
+/** A Redis, a scheduler and workers of one test, as real processes on ports and in a folder of their own. */
+export class Cluster {
+  readonly redis: TestRedis;
+  readonly folder = mkdtempSync(join(tmpdir(), 'orchestrator-e2e-'));
+  readonly api: Api;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  scheduler!: Program;
+  readonly #schedulerArgs: readonly string[];
+  readonly #programs: Program[] = [];
+  readonly #workerIds = new Set<string>();
+
+  private constructor(redis: TestRedis, ports: { http: number; grpc: number }, schedulerArgs: readonly string[]) {
+    this.redis = redis;
+    this.httpPort = ports.http;
+    this.grpcPort = ports.grpc;
+    this.#schedulerArgs = schedulerArgs;
+    this.api = new Api(`http://127.0.0.1:${ports.http}`);
+  }
+
+  /** Everything ready: /readyz says so and the workers named are alive. */
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const redis = await startRedis({ persistent: true });
+    const ports = { http: options.httpPort ?? (await freePort()), grpc: await freePort() };
+    const cluster = new Cluster(redis, ports, options.schedulerArgs ?? []);
+    try {
+      await cluster.startScheduler();
+      const ids = options.workers ?? [];
+      await Promise.all(ids.map((id) => cluster.startWorker(id, { slots: options.slots ?? 2 })));
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  async startScheduler(): Promise<Program> {
+    this.scheduler = this.launch('scheduler', 'apps/scheduler/dist/main.js', [
+      `--redis-url=${this.redis.url}`,
+      `--http-port=${this.httpPort}`,
+      `--grpc-port=${this.grpcPort}`,
+      ...this.#schedulerArgs,
+    ]);
+    await this.#until(this.scheduler, 'the scheduler is ready', async () => {
+      return (await this.api.request('GET', '/readyz')).status === 200;
+    });
+    return this.scheduler;
+  }
+
+  async startWorker(id: string, options: WorkerOptions = {}): Promise<Program> {
+    const worker = this.launchWorker(id, options);
+    await this.#until(worker, `${id} is alive`, async () => {
+      return (await this.api.workers()).some((each) => each.id === id && each.state === 'alive');
+    });
+    return worker;
+  }
+
+  /** Starts it and waits for nothing. */
+  launchWorker(id: string, { slots = 2, args = [], env = {} }: WorkerOptions = {}): Program {
+    this.#workerIds.add(id);
+    const flags = [`--id=${id}`, `--schedulers=127.0.0.1:${this.grpcPort}`, `--slots=${slots}`, ...args];
+    const worker = this.launch(id, 'apps/worker/dist/main.js', flags, env);
+    writeFileSync(this.file(`pid.${id}`), String(worker.pid));
+    return worker;
+  }
+
+  /** Starts `worker-N+1` when `worker-N` has died, and so on; call what it answers to end that. */
+  replaceDeadWorkers(options: WorkerOptions = {}): () => Promise<void> {
+    let number = 1;
+    let stopped = false;
+    const loop = (async () => {
+      while (!stopped) {
+        if (this.workerNamed(`worker-${number}`).exit !== undefined) {
+          number += 1;
+          await this.startWorker(`worker-${number}`, options);
+        }
+        await letPass(100);
+      }
+    })();
+    return async () => {
+      stopped = true;
+      await loop;
+    };
+  }
+
+  launch(name: string, file: string, args: readonly string[], env: Record<string, string> = {}): Program {
+    const program = new Program({ name, file, args, env, cwd: this.folder });
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** The program that was started last under this name. */
+  workerNamed(id: string): Program {
+    const found = this.#programs.findLast((program) => program.name === id);
+    if (found === undefined) {
+      throw new Error(`no worker "${id}" was started`);
+    }
+    return found;
+  }
+
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Kills all that is left, and fails when something of a worker outlives that. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#programs.map((program) => program.kill()));
+    await this.redis.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+    await waitUntil(
+      `nothing of ${[...this.#workerIds].join(', ')} is left`,
+      () => [...this.#workerIds].every((id) => processesOfWorker(id).length === 0),
+      { withinMs: LEFTOVERS_GONE_WITHIN_MS },
+    );
+  }
+
+  /** The last lines of everybody, for a failed assertion. */
+  describe(): string {
+    return this.#programs.map((program) => `--- ${program.name}\n${program.tail()}`).join('\n');
+  }
+
+  async #until(program: Program, what: string, ask: () => Promise<boolean>): Promise<void> {
+    const failed = (): string => `${what}: not so; ${program.name} says\n${program.tail()}`;
+    const ended = await waitUntil(what, async () => program.exit !== undefined || (await ask()), {
+      withinMs: READY_WITHIN_MS,
+    }).catch(() => true);
+    if (program.exit !== undefined || !(ended && (await ask().catch(() => false)))) {
+      throw new Error(failed());
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { waitUntil } from './wait.js';
+
+export const ROOT = resolve(__dirname, '..', '..', '..');
+
+const MAX_LINES = 5_000;
+const ENDED_WITHIN_MS = 20_000;
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface ProgramParams {
+  name: string;
+  /** File below the checkout, run by this Node. */
+  file: string;
+  args: readonly string[];
+  env?: Readonly<Record<string, string | undefined>>;
+  cwd?: string;
+}
+
+/** One real process, its lines kept. */
+export class Program {
+  readonly name: string;
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  #exit: Exit | undefined;
+
+  constructor({ name, file, args, env = {}, cwd = ROOT }: ProgramParams) {
+    this.name = name;
+    this.#child = spawn(process.execPath, [join(ROOT, file), ...args], {
+      cwd,
+      env: { ...baseEnvironment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#child.once('exit', (code, signal) => (this.#exit = { code, signal }));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream !== null) {
+        createInterface({ input: stream }).on('line', (line) => {
+          this.lines.push(line);
+          this.lines.splice(0, this.lines.length - MAX_LINES);
+        });
+      }
+    }
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) {
+      throw new Error(`${this.name} could not be started`);
+    }
+    return this.#child.pid;
+  }
+
+  get exit(): Exit | undefined {
+    return this.#exit;
+  }
+
+  get output(): string {
+    return this.lines.join('\n');
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  async ended(withinMs = ENDED_WITHIN_MS): Promise<Exit> {
+    try {
+      return await waitUntil(`${this.name} ends`, () => this.#exit, { withinMs });
+    } catch (error) {
+      throw new Error(`${this.name} did not end within ${withinMs} ms; its last lines:\n${this.tail()}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (this.#exit === undefined) {
+      const gone = once(this.#child, 'exit');
+      this.#child.kill('SIGKILL');
+      await gone;
+    }
+  }
+
+  tail(lines = 30): string {
+    return this.lines.slice(-lines).join('\n');
+  }
+}
+
+/** What a program would find on a machine where nobody configured anything. */
+function baseEnvironment(): Record<string, string | undefined> {
+  const entries = Object.entries(process.env).filter(([name]) => !/^(ORCHESTRATOR_|npm_|NODE_|JEST_)/.test(name));
+  return { ...Object.fromEntries(entries), ORCHESTRATOR_LOG_FORMAT: 'json' };
+}
