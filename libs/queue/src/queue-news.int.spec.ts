@@ -65,8 +65,8 @@ describe('QueueNews', () => {
     news.subscribe('other', first);
     await new Promise((resolve) => redis.once('ready', resolve));
     const closed = new Promise((resolve) => redis.once('close', resolve));
-    await q.redis.client('KILL', 'TYPE', 'pubsub');
-    await q.redis.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await q.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await q.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await closed;
 
     const heard = new Promise<NewsEvent[]>((resolve) => void news.subscribe(q.pool, resolve));

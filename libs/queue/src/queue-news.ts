@@ -28,7 +28,8 @@ export class QueueNews {
   constructor(params: QueueNewsParams) {
     this.#redis = params.redis;
     this.#logger = params.logger ?? silentLogger;
-    this.#channelOf = queueKeys(params.prefix).news;
+    const keys = queueKeys(params.prefix);
+    this.#channelOf = (pool) => keys.news(pool);
     this.#redis.on('message', this.#onMessage);
     this.#redis.on('ready', this.#onReady);
   }

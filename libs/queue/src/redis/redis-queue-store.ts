@@ -260,10 +260,18 @@ export class RedisQueueStore implements QueueStore {
     return list.map((one) => ({ ...one, random: this.#random.next() }));
   }
 
-  /** Before the first job or session of a pool: it is in the list of pools, so that whoever looks after them finds it. */
+  /**
+   * Before the first job or session of a pool: it is in the list of pools, so that whoever looks after them finds it.
+   * It is looked for first, since a full Redis refuses even to add what is there.
+   */
   async #register(pool: string): Promise<void> {
     if (!this.#registered.has(pool)) {
-      await this.#calls.read(`registering pool "${pool}"`, () => this.#control.sadd(this.#keys.pools(), pool));
+      const list = this.#keys.pools();
+      await this.#calls.read(`registering pool "${pool}"`, async () => {
+        if ((await this.#control.sismember(list, pool)) === 0) {
+          await this.#control.sadd(list, pool);
+        }
+      });
       this.#registered.add(pool);
     }
   }
