@@ -1,3 +1,4 @@
+import { OrchestratorError } from '@orchestrator/core';
 import { replyCode } from '@orchestrator/redis';
 
 import {
@@ -28,6 +29,9 @@ export type CallFailure =
   { kind: 'final'; error: unknown } | { kind: 'not_executed'; error: unknown } | { kind: 'unknown'; error: unknown };
 
 export function toCallFailure(what: string, error: unknown): CallFailure {
+  if (error instanceof OrchestratorError) {
+    return { kind: 'final', error }; // it was answered, and what it says is wrong
+  }
   const code = replyCode(error);
   if (code === undefined) {
     const isReply = error instanceof Error && error.name === 'ReplyError';

@@ -1,0 +1,192 @@
+import { JOB_STATES } from '@orchestrator/core';
+
+import { CorruptRecordError, InvalidCursorError } from '../../errors.js';
+import { type JobFilter, type JobPage, MAX_SCAN, type NewJob } from '../../store.js';
+import { aJob, someJobs } from '../../testing/a-job.js';
+import { type QueueBench, type QueueSetup, startBench } from '../../testing/setup.js';
+
+describe('reads of jobs', () => {
+  let bench: QueueBench;
+  let q: QueueSetup;
+
+  beforeAll(async () => {
+    bench = await startBench();
+  });
+  beforeEach(() => {
+    q = bench.setup();
+  });
+  afterEach(() => q.assertInvariants());
+  afterAll(() => bench.stop());
+
+  const ids = (page: JobPage): string[] => page.jobs.map((job) => job.id);
+  /** All pages, each checked for its length. */
+  const listAll = async (filter: JobFilter, limit: number): Promise<string[]> => {
+    const found: string[] = [];
+    for (let cursor: string | undefined, pages = 0; ; pages += 1) {
+      const page: JobPage = await q.store.listJobs(filter, { limit, ...(cursor === undefined ? {} : { cursor }) });
+      expect(page.jobs.length).toBeLessThanOrEqual(limit);
+      expect(pages).toBeLessThan(1_000);
+      found.push(...ids(page));
+      if (page.nextCursor === undefined) {
+        return found;
+      }
+      cursor = page.nextCursor;
+    }
+  };
+
+  describe('getJobs', () => {
+    it('answers in the order asked, undefined for what is not there', async () => {
+      const [first = '', second = ''] = await q.add(aJob({ spec: { name: 'one' } }), aJob({ spec: { name: 'two' } }));
+
+      const jobs = await q.store.getJobs(q.pool, [second, 'unknown', first]);
+
+      expect(jobs.map((job) => job?.spec.name)).toEqual(['two', undefined, 'one']);
+      expect(await q.store.getJobs(q.pool, [])).toEqual([]);
+    });
+
+    it('rejects with the name of a record that is damaged', async () => {
+      const [ulid = ''] = await q.add(aJob());
+      const spec = await q.redis.hget(`${q.base}j:${ulid}`, 'spec');
+      await q.redis.hset(`${q.base}j:${ulid}`, 'spec', '{"na');
+
+      await expect(q.store.getJobs(q.pool, [ulid])).rejects.toThrow(CorruptRecordError);
+      await expect(q.store.getJobs(q.pool, [ulid])).rejects.toThrow(ulid);
+
+      await q.redis.hset(`${q.base}j:${ulid}`, 'spec', spec ?? '');
+    });
+  });
+
+  describe('listJobs', () => {
+    it('lists the newest first, over pages of any length', async () => {
+      const pieces = [someJobs(3), someJobs(1), someJobs(5)];
+      for (const piece of pieces) {
+        await q.add(...piece);
+      }
+      const expected = pieces
+        .flat()
+        .reverse()
+        .map((job) => `${q.pool}:${job.ulid}`);
+
+      for (const limit of [1, 2, 3, 4, 9, 10]) {
+        expect(await listAll({}, limit)).toEqual(expected);
+      }
+    });
+
+    it('ends with no cursor exactly when nothing comes after', async () => {
+      await q.add(...someJobs(4));
+
+      expect((await q.store.listJobs({}, { limit: 4 })).nextCursor).toBeUndefined();
+      expect((await q.store.listJobs({}, { limit: 3 })).nextCursor).toBeDefined();
+      expect(await q.store.listJobs({ pool: 'empty' }, { limit: 3 })).toEqual({ jobs: [], nextCursor: undefined });
+    });
+
+    it('merges pools, also within one millisecond', async () => {
+      const expected = new Set<string>();
+      for (let i = 0; i < 30; i += 1) {
+        await Promise.all(
+          ['a', 'b', 'c'].map(async (pool) => {
+            const jobs = someJobs(1 + (i % 3));
+            await q.store.enqueue(pool, jobs);
+            jobs.forEach((job) => expected.add(`${pool}:${job.ulid}`));
+          }),
+        );
+      }
+
+      for (const limit of [1, 7, 50]) {
+        const found = await listAll({}, limit);
+        expect(found).toHaveLength(expected.size);
+        expect(new Set(found)).toEqual(expected);
+      }
+      const all = await q.store.listJobs({}, { limit: 1_000 });
+      // An entry's time is read a moment after that of its jobs.
+      const created = all.jobs.map((job) => job.createdAt);
+      expect(created.every((ms, i) => i === 0 || ms <= (created[i - 1] ?? 0) + 1)).toBe(true);
+    });
+
+    it('does not repeat or skip anything when jobs arrive between pages', async () => {
+      const before = someJobs(6);
+      await q.add(...before);
+      const first = await q.store.listJobs({}, { limit: 2 });
+      await q.add(...someJobs(4));
+
+      const rest = await q.store.listJobs({}, { limit: 10, cursor: first.nextCursor ?? '' });
+
+      expect([...ids(first), ...ids(rest)]).toEqual(before.reverse().map((job) => `${q.pool}:${job.ulid}`));
+    });
+
+    it.each([
+      ['state', { states: ['cancelled'] }],
+      ['name', { name: 'wanted' }],
+      ['batch', { batchId: 'wanted' }],
+      ['label', { labels: { team: 'wanted' } }],
+      ['all of them', { states: ['cancelled'], name: 'wanted', batchId: 'wanted', labels: { team: 'wanted' } }],
+    ] as [string, JobFilter][])('filters by %s', async (_, filter) => {
+      const wanted = { batchId: 'wanted', spec: { name: 'wanted', labels: { team: 'wanted', x: 'y' } } };
+      const jobs: NewJob[] = Array.from({ length: 40 }, (_unused, i) => aJob(i % 8 === 0 ? wanted : {}));
+      await q.add(...jobs);
+      const matching = jobs.filter((job) => job.rule.batchId === 'wanted').map((job) => job.ulid);
+      await q.store.cancel(q.pool, matching);
+
+      expect(await listAll(filter, 2)).toEqual(matching.reverse().map((ulid) => `${q.pool}:${ulid}`));
+    });
+
+    it('filters by pool', async () => {
+      await q.add(aJob());
+      await q.store.enqueue('other', someJobs(2));
+
+      expect(await listAll({ pool: 'other' }, 10)).toHaveLength(2);
+      expect(await listAll({}, 10)).toHaveLength(3);
+    });
+
+    it('leaves out what was removed', async () => {
+      const [first = '', second = ''] = await q.add(aJob(), aJob());
+      await q.store.cancel(q.pool, [second]);
+      await q.store.purge(q.pool, [second]);
+
+      expect(await listAll({}, 10)).toEqual([`${q.pool}:${first}`]);
+    });
+
+    it('leaves out a damaged record and shows all others', async () => {
+      const ulids = await q.add(...someJobs(3));
+      const key = `${q.base}j:${ulids[1]}`;
+      const created = await q.redis.hget(key, 'created');
+      await q.redis.hset(key, 'created', 'yesterday');
+
+      expect(await listAll({}, 10)).toEqual([ulids[2], ulids[0]].map((ulid) => `${q.pool}:${ulid}`));
+
+      await q.redis.hset(key, 'created', created ?? '');
+    });
+
+    it('looks at a bounded number of records and says where to go on', async () => {
+      const [oldest = ''] = await q.add(aJob({ spec: { name: 'rare' } }));
+      const filler = Array.from({ length: 250 }, () => '01JD0000000000000000000000').join(' ');
+      for (let i = 0; i < MAX_SCAN / 250; i += 1) {
+        await q.redis.xadd(`${q.base}created`, '*', 'u', filler);
+      }
+
+      const page = await q.store.listJobs({ name: 'rare' }, { limit: 1 });
+      expect(page.jobs).toEqual([]);
+      expect(page.nextCursor).toBeDefined();
+
+      const next = await q.store.listJobs({ name: 'rare' }, { limit: 1, cursor: page.nextCursor ?? '' });
+      expect(ids(next)).toEqual([`${q.pool}:${oldest}`]);
+      expect(next.nextCursor).toBeUndefined();
+    });
+
+    it('refuses a cursor that is not ours', async () => {
+      await expect(q.store.listJobs({}, { limit: 1, cursor: 'bm90IG91cnM' })).rejects.toThrow(InvalidCursorError);
+    });
+  });
+
+  it('counts jobs by state, and knows pools and places', async () => {
+    const [low = '', high = ''] = await q.add(aJob(), aJob({ priority: 5 }), aJob({ delayMs: 60_000 }));
+    await q.store.enqueue('other', [aJob()]);
+
+    const none = Object.fromEntries(JOB_STATES.map((state) => [state, 0]));
+    expect(await q.store.counts(q.pool)).toEqual({ ...none, queued: 2, scheduled: 1 });
+    expect(await q.store.pools()).toEqual([q.pool, 'other']);
+    expect(await q.store.position(q.pool, high)).toBe(0);
+    expect(await q.store.position(q.pool, low)).toBe(1);
+    expect(await q.store.position(q.pool, 'unknown')).toBeUndefined();
+  });
+});
