@@ -1,0 +1,49 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+
+import type { HttpDeps } from './deps.js';
+
+const Port = Type.Union([Type.Integer(), Type.Null()]);
+
+const StatusView = Type.Object({
+  status: Type.Enum(['ready', 'not_ready']),
+  id: Type.String(),
+  version: Type.String(),
+  leader: Type.Boolean({ description: 'This scheduler leads.' }),
+  ports: Type.Object({ http: Port, grpc: Port }),
+  redis: Type.Enum(['ok', 'unreachable']),
+  durability: Type.String(),
+  reason: Type.Optional(Type.String()),
+});
+
+/** GET /healthz, GET /readyz: outside the base path. */
+export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/healthz',
+      {
+        schema: {
+          tags: ['health'],
+          summary: 'The process lives.',
+          response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+        },
+      },
+      () => ({ status: 'ok' as const }),
+    );
+
+    app.get(
+      '/readyz',
+      {
+        schema: {
+          tags: ['health'],
+          summary: 'Redis answers and gRPC listens.',
+          response: { 200: StatusView, 503: StatusView },
+        },
+      },
+      async (_request, reply) => {
+        const status = await deps.status();
+        return reply.code(status.status === 'ready' ? 200 : 503).send(status);
+      },
+    );
+  };
+}

@@ -1,0 +1,92 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+
+import type { HttpDeps } from './deps.js';
+import { jobNotFound, requireAddress, requireJob } from './find-job.js';
+import { IdParams } from './job-schema.js';
+import { JobView } from './job-view.js';
+import { viewJob } from './jobs.js';
+import { ProblemError } from './problem.js';
+import { problems } from './schemas.js';
+
+/** POST /jobs/{id}/cancel, POST /jobs/{id}/retry, DELETE /jobs/{id} */
+export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.post(
+      '/jobs/:id/cancel',
+      {
+        schema: {
+          tags: ['jobs'],
+          summary: 'Cancel a job: at once while it waits, by signals while it runs.',
+          params: IdParams,
+          response: { 202: JobView, ...problems(403, 404, 409, 503) },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params;
+        const address = requireAddress(id);
+        const [verdict] = await deps.store.cancel(address.pool, [address.ulid]);
+        if (verdict === 'not_found' || verdict === undefined) {
+          throw jobNotFound(id);
+        }
+        const job = await requireJob(deps.store, address);
+        if (verdict === 'final') {
+          throw new ProblemError('job-not-cancellable', `the job has ended already: it is ${job.state}`);
+        }
+        return reply.code(202).send(await viewJob(deps, job));
+      },
+    );
+
+    app.post(
+      '/jobs/:id/retry',
+      {
+        schema: {
+          tags: ['jobs'],
+          summary: 'Queue a failed or cancelled job again, with a fresh allowance of attempts.',
+          params: IdParams,
+          response: { 202: JobView, ...problems(403, 404, 409, 503, 507) },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params;
+        const address = requireAddress(id);
+        const [verdict] = await deps.store.retry(address.pool, [address.ulid]);
+        if (verdict === 'not_found' || verdict === undefined) {
+          throw jobNotFound(id);
+        }
+        const job = await requireJob(deps.store, address);
+        if (verdict === 'not_retryable') {
+          throw new ProblemError(
+            'job-not-retryable',
+            `only a failed, cancelled or skipped job can be retried: it is ${job.state}`,
+          );
+        }
+        return reply.code(202).send(await viewJob(deps, job));
+      },
+    );
+
+    app.delete(
+      '/jobs/:id',
+      {
+        schema: {
+          tags: ['jobs'],
+          summary: 'Remove a final job and its logs.',
+          params: IdParams,
+          response: { 204: Type.Null(), ...problems(403, 404, 409, 503) },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params;
+        const address = requireAddress(id);
+        const [verdict] = await deps.store.purge(address.pool, [address.ulid]);
+        if (verdict === 'not_found' || verdict === undefined) {
+          throw jobNotFound(id);
+        }
+        if (verdict === 'not_final') {
+          throw new ProblemError('job-not-final', 'only a job that has ended can be removed; cancel it first');
+        }
+        return reply.code(204).send(null);
+      },
+    );
+  };
+}

@@ -1,0 +1,175 @@
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+
+import { batchRoutes } from './batches.js';
+import { JOB_BODY_BYTES, parseBody } from './body-parser.js';
+import type { HttpDeps } from './deps.js';
+import { healthRoutes } from './health.js';
+import { jobActionRoutes } from './job-actions.js';
+import { jobRoutes } from './jobs.js';
+import { logRoutes } from './logs.js';
+import { AllowedMethods } from './allowed-methods.js';
+import { answerBrokenRequest } from './broken-request.js';
+import { registerOpenApi } from './openapi.js';
+import { requireOwnOrigin } from './origin.js';
+import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
+import { explainValidation } from './validation-errors.js';
+import { workerRoutes } from './workers.js';
+
+export interface HttpOptions {
+  allowedHosts: readonly string[];
+  version: string;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Longer than the longest poll: a socket on which nothing moves for so long is dropped. */
+const CONNECTION_TIMEOUT_MS = 75_000;
+const KEEP_ALIVE_MS = 5_000;
+const MAX_CONNECTIONS = 10_000;
+const MAX_PARAM_LENGTH = 512;
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+} as const;
+
+/** The REST API as a Fastify instance that does not listen yet. */
+export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: JOB_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    ajv: {
+      // Nothing is changed to make it fit; `verbose` adds the schema that a message needs.
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        verbose: true,
+      },
+    },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      sendProblem(
+        reply,
+        error.code === 'FST_ERR_BAD_URL' ? invalid('', 'the address is malformed') : toProblemError(error),
+      );
+    },
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  const allowed = new AllowedMethods(app);
+
+  acceptJsonOnly(app);
+  // Schemas describe and check what comes in; what goes out is written as it is, and tests compare it with them.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(SECURITY_HEADERS);
+    requireOwnOrigin(request, options);
+  });
+  closeInOrder(app, deps);
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = error.validation
+      ? explainValidation(error.validation, error.validationContext ?? 'body')
+      : toProblemError(error);
+    logProblem(deps, request, problem);
+    sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const methods = allowed.of(request.url);
+    if (methods.length === 0) {
+      return sendProblem(
+        reply,
+        new ProblemError('not-found', `there is no ${request.method} ${request.url.slice(0, 200)}`),
+      );
+    }
+    void reply.header('allow', methods.join(', '));
+    const detail = `${request.method} is not allowed here, only ${methods.join(', ')}`;
+    return sendProblem(reply, new ProblemError('method-not-allowed', detail));
+  });
+
+  await registerOpenApi(app, options.version);
+  await app.register(healthRoutes(deps));
+  await app.register(
+    async (api) => {
+      await api.register(jobRoutes(deps));
+      await api.register(batchRoutes(deps));
+      await api.register(jobActionRoutes(deps));
+      await api.register(logRoutes(deps));
+      await api.register(workerRoutes(deps));
+    },
+    { prefix: '/api/v1' },
+  );
+  return app;
+}
+
+/** JSON, also under the type that curl sends with -d, and under none: a web page cannot make use of it, see origin.ts. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const parse = async (_request: FastifyRequest, body: Buffer): Promise<unknown> => parseBody(body);
+  app.addContentTypeParser(['application/json', 'application/x-www-form-urlencoded'], { parseAs: 'buffer' }, parse);
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    if (request.headers['content-type'] !== undefined) {
+      throw new ProblemError('unsupported-media-type', 'expected application/json');
+    }
+    return parseBody(body);
+  });
+  // Where nothing is expected, nothing is ignored.
+  app.addHook('preHandler', async (request) => {
+    const { body } = request;
+    const isEmpty = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0);
+    if (!isEmpty && request.routeOptions.schema?.body === undefined && !request.is404) {
+      throw invalid('', 'no body is expected here');
+    }
+  });
+}
+
+/**
+ * What waits is answered, connections are told to close with their next answer. A connection that was busy when the
+ * closing began would otherwise be kept until its keep-alive runs out.
+ */
+function closeInOrder(app: FastifyInstance, deps: HttpDeps): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+    deps.polls.close();
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) {
+      void reply.header('connection', 'close');
+    }
+  });
+}
+
+function sendProblem(reply: FastifyReply, error: ProblemError): FastifyReply {
+  const problem = error.toProblem();
+  if (problem.status === 503) {
+    void reply.header('retry-after', String(RETRY_AFTER_S));
+  }
+  return reply
+    .code(problem.status)
+    .headers(SECURITY_HEADERS)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer((payload: string) => payload)
+    .send(JSON.stringify(problem));
+}
+
+function logProblem({ logger }: HttpDeps, request: FastifyRequest, error: ProblemError): void {
+  const { status } = PROBLEMS[error.kind];
+  const fields = { method: request.method, route: request.routeOptions.url, status, error: error.options.cause };
+  if (error.kind === 'internal-error') {
+    logger.error('a request failed', fields);
+  } else if (status >= 500) {
+    logger.warn('a request could not be served', fields);
+  } else {
+    logger.debug('a request was refused', { ...fields, detail: error.detail });
+  }
+}

@@ -1,0 +1,191 @@
+import {
+  type Backoff,
+  DEFAULT_ATTEMPTS,
+  DEFAULT_BACKOFF,
+  DEFAULT_MAX_WORKER_LOSSES,
+  DEFAULT_POOL,
+  DEFAULT_RETAIN_MS,
+  DEFAULT_TIMEOUT_MS,
+  type Duration,
+  type JobRule,
+  type JobSpec,
+  MAX_ARG_BYTES,
+  parseDurationMs,
+  type Ulid,
+} from '@orchestrator/core';
+import type { NewJob } from '@orchestrator/queue';
+
+import { JOB_BODY_BYTES } from './body-parser.js';
+import { type JobRequest, MAX_DURATION_S } from './job-schema.js';
+import { invalid } from './problem.js';
+
+/** What a checked request asks for, but for its id. */
+export interface JobDraft {
+  pool: string;
+  job: Omit<NewJob, 'ulid'>;
+}
+
+export interface SubmissionContext {
+  batchId?: string;
+  traceparent?: string;
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The header as it may be handed on, or undefined. */
+export function toTraceparent(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && TRACEPARENT.test(header) ? header : undefined;
+}
+
+/**
+ * Turns a request that its schema has passed into what the store keeps; what is at its default is left out. Checks what
+ * a schema cannot say.
+ * @param at where the job stands in the body, as "jobs[3]"; empty for a single one.
+ * @throws {ProblemError} 400
+ */
+export function toJobDraft(request: JobRequest, at: string, context: SubmissionContext): JobDraft {
+  const path = (field: string): string => (at === '' ? field : `${at}.${field}`);
+  requireOneProgram(request, path);
+  requireArgumentSizes(request, path);
+  const ms = (field: keyof JobRequest & string, value: Duration | undefined): number | undefined =>
+    value === undefined ? undefined : toMs(value, path(field));
+
+  const spec = withoutDefaults<JobSpec>(
+    {
+      name: request.name,
+      command: request.command,
+      argv: request.argv,
+      handler: request.handler,
+      data: request.data,
+      priority: request.priority,
+      timeoutMs: ms('timeout', request.timeout),
+      killGraceMs: ms('killGrace', request.killGrace),
+      env: emptyToNone(request.env),
+      cwd: request.cwd,
+      stdin: request.stdin === '' ? undefined : request.stdin,
+      labels: emptyToNone(request.labels),
+      batchId: context.batchId,
+      traceparent: context.traceparent,
+    },
+    { priority: 0, timeoutMs: DEFAULT_TIMEOUT_MS },
+  );
+  requireSpecSize(spec, at);
+  const rule = withoutDefaults<JobRule>(
+    {
+      attempts: request.attempts,
+      maxWorkerLosses: request.maxWorkerLosses,
+      backoff: toBackoff(request.backoff, path('backoff')),
+      noRetryExitCodes: request.noRetryExitCodes?.length === 0 ? undefined : request.noRetryExitCodes,
+      retainMs: ms('retain', request.retain),
+      batchId: context.batchId,
+    },
+    { attempts: DEFAULT_ATTEMPTS, maxWorkerLosses: DEFAULT_MAX_WORKER_LOSSES, retainMs: DEFAULT_RETAIN_MS },
+  );
+  return {
+    pool: request.pool ?? DEFAULT_POOL,
+    job: { spec, rule, priority: request.priority ?? 0, ...toStartTime(request, path) },
+  };
+}
+
+export function toNewJob(draft: JobDraft, ulid: string): NewJob {
+  return { ...draft.job, ulid: ulid as Ulid };
+}
+
+function requireOneProgram(request: JobRequest, path: (field: string) => string): void {
+  const given = (['command', 'argv', 'handler'] as const).filter((field) => request[field] !== undefined);
+  if (given.length === 0) {
+    throw invalid(path('command'), 'one of command, argv and handler is required');
+  }
+  if (given.length > 1) {
+    throw invalid(
+      path(given[1] ?? ''),
+      `only one of command, argv and handler may be given, not ${given.join(' and ')}`,
+    );
+  }
+  if (request.data !== undefined && request.handler === undefined) {
+    throw invalid(path('data'), 'is only for jobs with a handler');
+  }
+  for (const field of ['env', 'cwd', 'stdin'] as const) {
+    if (request.handler !== undefined && request[field] !== undefined) {
+      throw invalid(path(field), 'is not for jobs with a handler');
+    }
+  }
+  if (request.argv?.[0] === '') {
+    throw invalid(path('argv[0]'), 'the program is empty');
+  }
+}
+
+/** A string of execve(2) ends with a NUL that counts. */
+function requireArgumentSizes(request: JobRequest, path: (field: string) => string): void {
+  const check = (field: string, text: string): void => {
+    const bytes = Buffer.byteLength(text);
+    if (bytes >= MAX_ARG_BYTES) {
+      throw invalid(path(field), `has ${bytes} bytes: expected less than ${MAX_ARG_BYTES}, the limit of Linux`);
+    }
+  };
+  check('command', request.command ?? '');
+  request.argv?.forEach((argument, index) => check(`argv[${index}]`, argument));
+  for (const [name, value] of Object.entries(request.env ?? {})) {
+    check(`env.${name}`, `${name}=${value}`);
+  }
+}
+
+/** One message of gRPC must hold it. */
+function requireSpecSize(spec: JobSpec, at: string): void {
+  if (at !== '' && Buffer.byteLength(JSON.stringify(spec)) > JOB_BODY_BYTES) {
+    throw invalid(at, 'the job is larger than 1 MiB');
+  }
+}
+
+function toMs(value: Duration, path: string): number {
+  const ms = parseDurationMs(value, path);
+  if (ms > MAX_DURATION_S * 1_000) {
+    throw invalid(path, 'is longer than ten years');
+  }
+  return ms;
+}
+
+function toBackoff(request: JobRequest['backoff'], path: string): Backoff | undefined {
+  if (request === undefined) {
+    return undefined;
+  }
+  const { type, factor, jitter } = request;
+  const backoff: Backoff = {
+    ...DEFAULT_BACKOFF,
+    ...(type === undefined ? {} : { type }),
+    ...(factor === undefined ? {} : { factor }),
+    ...(jitter === undefined ? {} : { jitter }),
+    ...(request.delay === undefined ? {} : { delayMs: toMs(request.delay, `${path}.delay`) }),
+    ...(request.maxDelay === undefined ? {} : { maxDelayMs: toMs(request.maxDelay, `${path}.maxDelay`) }),
+  };
+  const isDefault = (Object.keys(backoff) as (keyof Backoff)[]).every((key) => backoff[key] === DEFAULT_BACKOFF[key]);
+  return isDefault ? undefined : backoff;
+}
+
+function toStartTime(request: JobRequest, path: (field: string) => string): { delayMs?: number; runAtMs?: number } {
+  if (request.delay !== undefined && request.runAt !== undefined) {
+    throw invalid(path('runAt'), 'only one of delay and runAt may be given');
+  }
+  if (request.runAt !== undefined) {
+    const runAtMs = Date.parse(request.runAt);
+    if (!Number.isFinite(runAtMs) || runAtMs < 0) {
+      throw invalid(path('runAt'), 'expected a time such as "2026-01-31T12:00:00Z"');
+    }
+    return { runAtMs };
+  }
+  const delayMs = request.delay === undefined ? 0 : toMs(request.delay, path('delay'));
+  return delayMs > 0 ? { delayMs } : {};
+}
+
+type Loose<T> = { [K in keyof T]: T[K] | undefined };
+
+function withoutDefaults<T extends object>(values: Loose<T>, defaults: Partial<T>): T {
+  const kept = Object.entries(values).filter(
+    ([key, value]) => value !== undefined && value !== defaults[key as keyof T],
+  );
+  return Object.fromEntries(kept) as T;
+}
+
+function emptyToNone(record: Record<string, string> | undefined): Record<string, string> | undefined {
+  return record === undefined || Object.keys(record).length === 0 ? undefined : record;
+}

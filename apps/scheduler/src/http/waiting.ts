@@ -1,0 +1,44 @@
+import { isFinal, type Job } from '@orchestrator/core';
+
+import { toTime, type Waiting } from './job-view.js';
+
+/** Who could run the jobs of a pool, as far as is known. */
+export interface PoolCapacity {
+  workers: number;
+  slots: number;
+  freeSlots: number;
+}
+
+/** Answers "why is my job not running?"; undefined when it is running or final. The first reason that holds, counts. */
+export function explainWaiting(
+  job: Pick<Job, 'state' | 'pool' | 'scheduledFor' | 'dueAt'>,
+  capacity: PoolCapacity,
+  position?: number,
+): Waiting | undefined {
+  if (job.state === 'running' || isFinal(job.state)) {
+    return undefined;
+  }
+  if (job.state === 'scheduled') {
+    const until = job.dueAt === null ? {} : { until: toTime(job.dueAt) };
+    return job.scheduledFor === 'backoff'
+      ? {
+          reason: 'backoff',
+          detail: 'It waits after an attempt that failed or was lost, before the next one.',
+          ...until,
+        }
+      : { reason: 'scheduled', detail: 'It was submitted to start later.', ...until };
+  }
+  const place = position === undefined ? {} : { position };
+  if (capacity.workers === 0) {
+    return { reason: 'no_workers', detail: `No worker takes jobs of the pool "${job.pool}" now.`, ...place };
+  }
+  return { reason: 'slots_busy', detail: toDetail(job.pool, capacity, position), ...place };
+}
+
+function toDetail(pool: string, { workers, slots, freeSlots }: PoolCapacity, position: number | undefined): string {
+  const ahead = position === undefined ? '' : `, ${position} jobs go first`;
+  const who = `${workers} ${workers === 1 ? 'worker' : 'workers'} of the pool "${pool}"`;
+  return freeSlots === 0
+    ? `All ${slots} slots of the ${who} are busy${ahead}.`
+    : `It is about to be taken by one of the ${who}${ahead}.`;
+}
