@@ -2,7 +2,7 @@ import { freePort } from '@orchestrator/testing';
 
 import type { JobView } from './harness/api.js';
 import { isFree } from './harness/ports.js';
-import { curlLines, runLine } from './harness/readme.js';
+import { exampleLines, runLine } from './harness/readme.js';
 import { withCluster } from './harness/with-cluster.js';
 
 const SUBMIT =
@@ -15,7 +15,7 @@ describe('the README', () => {
   it('has the two lines of the scenario as they were agreed, and they work as they stand', async () => {
     const port = (await isFree(8080)) ? 8080 : await freePort();
     await withCluster({ workers: ['worker-1'], httpPort: port }, async (cluster) => {
-      const lines = curlLines('README.md');
+      const lines = exampleLines('README.md');
       expect(lines).toContain(SUBMIT);
       expect(lines).toContain(ASK);
 
@@ -34,7 +34,9 @@ describe('the README', () => {
     await withCluster({ workers: ['worker-1'], httpPort: port }, async (cluster) => {
       const { id } = await cluster.api.submit({ command: 'echo Hello; exit 3' });
       await cluster.api.finalJob(id, 10_000);
-      const lines = [...curlLines('README.md'), ...curlLines('docs/architecture.md')].filter((line) => line !== ASK);
+      const lines = [...exampleLines('README.md'), ...exampleLines('docs/architecture.md')].filter(
+        (line) => line !== ASK,
+      );
       expect(lines.some((line) => line.includes(LONG) && !line.includes('Content-Type'))).toBe(true);
 
       for (const line of lines) {

@@ -7,13 +7,12 @@ import { ROOT } from './program.js';
 
 const execute = promisify(execFile);
 
-/** The curl lines of a document, each as it stands, a continuation by backslash included. */
-export function curlLines(document: string): string[] {
+/** The curl lines of a document and what they need, each as it stands. */
+export function exampleLines(document: string): string[] {
   return readFileSync(join(ROOT, document), 'utf8')
-    .replaceAll('\\\n', '')
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line.startsWith('curl '));
+    .filter((line) => line.startsWith('curl ') || line.startsWith('node -e '));
 }
 
 /** Runs a line in a shell, as somebody who copied it. `port` stands in for 8080 where that is taken. */
