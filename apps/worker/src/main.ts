@@ -1,1 +1,26 @@
-export {};
+#!/usr/bin/env node
+import { ConfigError } from '@orchestrator/config';
+import { systemClock } from '@orchestrator/core';
+import { HandlerLoadError } from '@orchestrator/execution';
+import { runUntilSignal } from '@orchestrator/lifecycle';
+
+import { createWorkerApp } from './app.js';
+import { loadWorkerConfig } from './config.js';
+
+const EXIT_BAD_CONFIG = 2;
+
+async function main(): Promise<void> {
+  const loaded = loadWorkerConfig(process.argv.slice(2), process.env);
+  if (loaded.outcome === 'answer') {
+    process.stdout.write(`${loaded.text}\n`);
+    return;
+  }
+  const app = createWorkerApp({ ...loaded, environment: process.env, stdout: process.stdout });
+  await runUntilSignal({ ...app, host: process, clock: systemClock });
+}
+
+main().catch((error: unknown) => {
+  const isExpected = error instanceof ConfigError || error instanceof HandlerLoadError;
+  console.error(isExpected ? error.message : error);
+  process.exit(isExpected ? EXIT_BAD_CONFIG : 1);
+});

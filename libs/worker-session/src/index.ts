@@ -7,3 +7,6 @@ export type { AssignedAttempt, AttemptRunner, RunnerEvents, RunnerFactory } from
 export type { GrpcTransportParams } from './grpc-transport.js';
 export { GrpcTransport } from './grpc-transport.js';
 export type { LinkClosed, LinkPeer, SchedulerLink, SchedulerTransport } from './transport.js';
+export type { Handlers, LocalRunnerParams } from './local-runner.js';
+export { LocalRunner } from './local-runner.js';
+export type { RunDefaults } from './to-run.js';

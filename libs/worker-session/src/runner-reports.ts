@@ -59,14 +59,15 @@ export class RunnerReports implements RunnerEvents {
   }
 
   executorLost(attemptIds: readonly string[], detail: string): void {
-    this.params.logger.warn('the executor is lost and is being replaced', { attempts: attemptIds.length, detail });
+    this.params.logger.debug('attempts are lost with what ran them', { attempts: attemptIds.length, detail });
     this.lost(attemptIds, 'executor_lost');
   }
 
   private lost(attemptIds: readonly string[], reason: ReturnReason): void {
     for (const id of attemptIds) {
-      const attempt = this.ours(id);
-      if (attempt !== undefined) {
+      const attempt = this.params.flow.attempts.get(id);
+      // One that is being handed back anyway keeps its own reason.
+      if (attempt?.state === 'running') {
         this.params.flow.keepReturned(attempt, reason, true);
       }
     }

@@ -1,0 +1,118 @@
+import { availableParallelism, hostname } from 'node:os';
+
+import {
+  type ConfigAnswer,
+  type ConfigOf,
+  duration,
+  HOST_PORT_PATTERN,
+  integer,
+  list,
+  loadConfig,
+  type LoadedConfig,
+  map,
+  oneOf,
+  optionalText,
+  text,
+} from '@orchestrator/config';
+import { DEFAULT_KILL_GRACE_MS, DEFAULT_POOL, NAME_PATTERN, POOL_PATTERN, systemRandom } from '@orchestrator/core';
+import { LOG_LEVELS } from '@orchestrator/telemetry';
+import { DEFAULT_DRAIN_TIMEOUT_MS } from '@orchestrator/worker-session';
+
+const DEFAULT_MAX_OUTPUT_BYTES = 256 * 1024;
+const MIN_OUTPUT_BYTES = 1024;
+/** Of each stream and attempt, held in memory by the executor. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const MAX_SLOTS = 1_000;
+const ID_SUFFIX_BYTES = 2;
+
+/** Variables with our prefix that other parts of the product read. */
+const OTHERS_VARIABLES = ['ORCHESTRATOR_REDIS_URL', 'ORCHESTRATOR_STATE_DIRECTORY', 'ORCHESTRATOR_TEST_REDIS'];
+
+const schema = {
+  id: text({
+    doc: 'Name of this worker. A newer process with the same id takes its place.',
+    default: defaultId(),
+    defaultText: 'the host name and 4 random characters',
+    pattern: NAME_PATTERN,
+  }),
+  schedulers: list({
+    doc: 'Addresses of schedulers, dialed in turn.',
+    default: ['127.0.0.1:50051'],
+    pattern: HOST_PORT_PATTERN,
+    expects: 'host:port',
+    atLeastOne: true,
+  }),
+  pools: list({
+    doc: 'Pools of which this worker takes jobs.',
+    default: [DEFAULT_POOL],
+    pattern: POOL_PATTERN,
+    atLeastOne: true,
+  }),
+  slots: integer({
+    doc: 'How many jobs run at once.',
+    default: availableParallelism(),
+    defaultText: 'number of cores',
+    min: 1,
+    max: MAX_SLOTS,
+  }),
+  labels: map({ doc: 'What is worth knowing of this worker, shown by the API.', default: {} }),
+  executor: {
+    passEnv: list({
+      doc: 'Variables of this worker that commands get, too, besides PATH, HOME, LANG, TZ and TMPDIR.',
+      default: [],
+      pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+      expects: 'the name of a variable',
+    }),
+    cwd: optionalText({
+      doc: 'Directory for commands whose job names none.',
+      default: undefined,
+      defaultText: 'where the worker was started',
+    }),
+    killGrace: duration({ doc: 'Between SIGTERM and SIGKILL.', default: DEFAULT_KILL_GRACE_MS }),
+    maxOutput: integer({
+      doc: 'Bytes of output kept of each stream: the first quarter and the last three.',
+      default: DEFAULT_MAX_OUTPUT_BYTES,
+      min: MIN_OUTPUT_BYTES,
+      max: MAX_OUTPUT_BYTES,
+    }),
+  },
+  drainTimeout: duration({
+    doc: 'After a signal what runs has this long; the rest is handed back. 0 = without limit.',
+    default: DEFAULT_DRAIN_TIMEOUT_MS,
+  }),
+  joinToken: optionalText({
+    doc: 'Presented to schedulers (their auth.joinToken).',
+    default: undefined,
+    sensitive: true,
+  }),
+  handlers: optionalText({
+    doc: 'Module whose exported functions run the jobs that name a handler.',
+    default: undefined,
+  }),
+  log: {
+    level: oneOf(LOG_LEVELS, { doc: 'The least important lines that are written.', default: 'info' }),
+    format: oneOf(['json', 'pretty'], {
+      doc: 'One JSON object or one readable text a line.',
+      default: process.stdout.isTTY ? 'pretty' : 'json',
+      defaultText: 'pretty on a terminal, else json',
+    }),
+  },
+};
+
+export type WorkerConfig = ConfigOf<typeof schema>;
+
+/** @throws {ConfigError} naming each key that is wrong. */
+export function loadWorkerConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): LoadedConfig<WorkerConfig> | ConfigAnswer {
+  return loadConfig({ program: 'orchestrator-worker', schema, argv, env, knownEnv: OTHERS_VARIABLES });
+}
+
+function defaultId(): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 100);
+  return `${host === '' ? 'worker' : host}-${systemRandom.hex(ID_SUFFIX_BYTES)}`;
+}

@@ -1,0 +1,71 @@
+import { DEFAULT_TIMEOUT_MS } from '@orchestrator/core';
+import type { AttemptToRun, HandlerToRun } from '@orchestrator/execution';
+
+import type { AssignedAttempt } from './runner.js';
+
+/** What a worker adds to jobs that say nothing of it. */
+export interface RunDefaults {
+  killGraceMs: number;
+  /** Captured of each stream. */
+  maxOutputBytes: number;
+}
+
+/** A command as the executor wants it. The job's own environment never overrides what we say of the attempt. */
+export function toCommand(
+  { ref, spec, number, traceparent }: AssignedAttempt,
+  workerId: string,
+  defaults: RunDefaults,
+): AttemptToRun {
+  const env: Record<string, string> = {
+    ...spec.env,
+    ORCHESTRATOR_JOB_ID: ref.jobId,
+    ORCHESTRATOR_JOB_NAME: spec.name,
+    ORCHESTRATOR_ATTEMPT: String(number),
+    ORCHESTRATOR_FENCE: String(ref.fence),
+    ORCHESTRATOR_WORKER_ID: workerId,
+  };
+  if (spec.batchId !== undefined) {
+    env['ORCHESTRATOR_BATCH_ID'] = spec.batchId;
+  }
+  if (traceparent !== '') {
+    env['TRACEPARENT'] = traceparent;
+  }
+  const { command, argv, cwd, stdin } = spec;
+  return {
+    attemptId: ref.attemptId,
+    ...(command === undefined ? {} : { command }),
+    ...(argv === undefined ? {} : { argv }),
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(stdin === undefined ? {} : { stdin }),
+    timeoutMs: spec.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    killGraceMs: spec.killGraceMs ?? defaults.killGraceMs,
+    maxOutputBytes: defaults.maxOutputBytes,
+  };
+}
+
+/** A handler's job as its thread wants it. */
+export function toHandler(
+  { ref, spec, number, traceparent }: AssignedAttempt,
+  workerId: string,
+  defaults: RunDefaults,
+): HandlerToRun {
+  return {
+    attemptId: ref.attemptId,
+    handler: spec.handler ?? '',
+    data: spec.data,
+    job: {
+      jobId: ref.jobId,
+      jobName: spec.name,
+      attempt: number,
+      fence: ref.fence,
+      workerId,
+      labels: spec.labels ?? {},
+      ...(spec.batchId === undefined ? {} : { batchId: spec.batchId }),
+      ...(traceparent === '' ? {} : { traceparent }),
+    },
+    timeoutMs: spec.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    killGraceMs: spec.killGraceMs ?? defaults.killGraceMs,
+    maxOutputBytes: defaults.maxOutputBytes,
+  };
+}
