@@ -164,7 +164,7 @@ export class SessionJudge implements Service {
   }
 
   private async condemn({ session, worker, renewals }: SessionRecord, runId: string, startMs: number): Promise<void> {
-    const { logger, onDeath } = this.params;
+    const { logger } = this.params;
     const silentForMs = startMs - (this.windows.get(session)?.sinceMs ?? startMs);
     const death = await this.declare(session, renewals, 'silent', runId);
     if (death === undefined) {
@@ -172,7 +172,7 @@ export class SessionJudge implements Service {
     }
     logger.warn('a worker is declared dead', { session, worker, silentForMs, reason: death.reason });
     try {
-      await onDeath(death);
+      await this.params.onDeath(death);
     } catch (error) {
       logger.error('a death could not be carried out; the sweep does it again', { session, worker, error });
     }

@@ -84,7 +84,7 @@ export class HeartbeatSender implements Service {
   }
 
   private beat(): void {
-    const { clock, intervalMs, boottimeMs, send } = this.params;
+    const { clock, intervalMs } = this.params;
     this.beatTimer = clock.setTimer(intervalMs, () => this.beat());
     if (isLagging(this.sequence, this.lastAcknowledged)) {
       this.report('lagging');
@@ -93,9 +93,9 @@ export class HeartbeatSender implements Service {
       return;
     }
     this.sequence += 1;
-    this.sentAtMs.set(this.sequence, boottimeMs());
+    this.sentAtMs.set(this.sequence, this.params.boottimeMs());
     this.sentAtMs.delete(this.sequence - MAX_UNACKNOWLEDGED);
-    send({ sequence: this.sequence, acknowledged: this.lastAcknowledged });
+    this.params.send({ sequence: this.sequence, acknowledged: this.lastAcknowledged });
   }
 
   private watchForSilence(delayMs: number): void {
