@@ -22,7 +22,7 @@ try {
   do {
     const seed = flags.seed ?? crypto.randomInt(1, 1_000_000_000);
     console.log(`round ${rounds + 1}, seed ${seed}`);
-    const result = await jest(['--testPathPatterns=\\.race\\.int\\.spec\\.ts$', '--maxWorkers=2', '--silent'], {
+    const result = await jest(['--testPathPatterns=[./]race\\.int\\.spec\\.ts$', '--maxWorkers=2', '--silent'], {
       ...redis.env,
       ORCHESTRATOR_TEST_SEED: String(seed),
     });

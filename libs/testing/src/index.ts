@@ -3,3 +3,4 @@ export type { TestRedis, TestRedisOptions } from './redis-fixture.js';
 export { freePort } from './free-port.js';
 export { startRedis, usesContainers } from './redis-fixture.js';
 export { redisServerProgram } from './redis-process.js';
+export { testSeeds } from './test-seeds.js';
