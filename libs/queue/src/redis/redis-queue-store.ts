@@ -41,6 +41,7 @@ import { listJobs } from './reads/list-jobs.js';
 import { countStates, readGates, readPendingOrders } from './reads/pool-state.js';
 import { readOutput } from './reads/read-output.js';
 import { requireBatch } from './require-batch.js';
+import { requireJobs } from './require-jobs.js';
 import { appendOutput } from './scripts/append-output.js';
 import { cancel } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
@@ -108,6 +109,7 @@ export class RedisQueueStore implements QueueStore {
 
   async enqueue(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> {
     requireBatch('jobs', jobs);
+    requireJobs(jobs);
     await this.#register(pool);
     return this.#calls.write(pool, enqueue, jobs, { resend: true });
   }

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Gives queued jobs to sessions whose gate is open, in the order of the queue: first one after the other to their free
 -- slots, then to their prefetch. Before that it moves what is due. A second sending is refused: STALE_OP.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] id of this claim (random hex), ARGV[5] the most jobs,
--- ARGV[6] the most bytes of specs (but for a single larger job), ARGV[7] number of wants, then for each:
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] id of this claim (random hex), ARGV[5] the most
+--   jobs, ARGV[6] the most bytes of specs (but for a single larger job), ARGV[7] number of wants, then for each:
 --   session, worker, epoch, the most jobs, how many of these go to free slots.
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
 --   not match, then flat for each job: ULID, position of its want, fence, number of the start, spec (JSON).
@@ -83,11 +83,10 @@ end
 
 local reply = { 0, '', refused }
 local seq = #given > 0 and redis.call('INCRBY', base .. 'seq', #given) - #given or 0
-local text = int(now)
 for i, job in ipairs(given) do
   local want = job.want
   push(removals, base .. 'queued', job.ulid)
-  push(adds, base .. 'running', text, job.ulid)
+  push(adds, base .. 'running', nowText, job.ulid)
   push(adds, base .. 's:' .. want.session, int(seq + i), job.ulid)
   if job.rule and job.rule ~= '' then
     local batch = cjson.decode(job.rule).batchId
@@ -95,7 +94,7 @@ for i, job in ipairs(given) do
     countBatch(batch, 'running', 1)
   end
   redis.call('HSET', jobKey(job.ulid), 'state', 'running', 'attempt', claim .. '.' .. (i - 1), 'session', want.session,
-    'worker', want.worker, 'epoch', int(want.epoch), 'fence', int(job.fence), 'starts', job.start, 'started', text)
+    'worker', want.worker, 'epoch', int(want.epoch), 'fence', int(job.fence), 'starts', job.start, 'started', nowText)
   event('started', job.ulid, job.start, want.worker, want.session)
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = job.ulid, want.index, job.fence, job.start,

@@ -129,6 +129,21 @@ describe('enqueue', () => {
     expect(await q.redis.smembers(q.keys.pools())).toEqual([q.pool]);
   });
 
+  it.each([
+    ['jobs[1].ulid', { ulid: 'x y' as never }],
+    ['jobs[1].priority', { priority: 1_001 }],
+    ['jobs[1].priority', { priority: 0.5 }],
+    ['jobs[1].delayMs', { delayMs: Number.NaN }],
+    ['jobs[1].runAtMs', { runAtMs: Infinity }],
+    ['jobs[1].rule.attempts', { attempts: Infinity }],
+    ['jobs[1].rule.noRetryExitCodes.0', { noRetryExitCodes: [Number.NaN] }],
+  ])('refuses a whole call with a job that its scripts could not move: %s', async (path, broken) => {
+    const call = q.store.enqueue(q.pool, [aJob(), aJob(broken)]);
+
+    await expect(call).rejects.toMatchObject({ path });
+    expect(await q.redis.exists(`${q.base}queued`)).toBe(0);
+  });
+
   it('takes the largest batch and refuses a larger one', async () => {
     await q.add(...someJobs(MAX_BATCH));
 

@@ -10,7 +10,6 @@
 local count = num()
 local seq = redis.call('INCRBY', base .. 'seq', count) - count
 local created, reply = {}, {}
-local text = int(now)
 
 for i = 1, count do
   local ulid, priority, delay, runAt, batch, spec, rule = arg(), num(), num(), num(), arg(), arg(), arg()
@@ -21,14 +20,14 @@ for i = 1, count do
     local due = delay and now + delay or runAt
     local state = due and due > now and 'scheduled' or 'queued'
     if state == 'scheduled' then
-      redis.call('HSET', jobKey(ulid), 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created', text,
-        'due', int(due), 'why', 'delay')
+      redis.call('HSET', jobKey(ulid), 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created',
+        nowText, 'due', int(due), 'why', 'delay')
       push(adds, base .. state, int(due), ulid)
       event(state, ulid, 0, nil, int(due))
     else
       local place = int((1000 - priority) * PLACES + seq + i)
-      redis.call('HSET', jobKey(ulid), 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created', text,
-        'place', place, 'queued', text)
+      redis.call('HSET', jobKey(ulid), 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created',
+        nowText, 'place', place, 'queued', nowText)
       push(adds, base .. state, place, ulid)
       event(state, ulid)
     end

@@ -1,53 +1,49 @@
 -- What moves a job: each function takes a job as `load` gave it, moves it completely (index, record, owner, batch,
 -- event) and leaves nothing half done. Needs includes/pool. States and transitions: core's TRANSITIONS.
-local FIELDS = { 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker', 'epoch', 'fence', 'starts',
-  'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed' }
 local HISTORY_LIMIT = 20
 local DEFAULT_RETAIN_MS = 604800000
 local DEFAULT_MAX_LOSSES = 5
 local PLACES = 4398046511104 -- 2^42 places within one priority
 
--- The job as a table, or nil. Numbers are numbers; `rule` is decoded (ours, small; users' JSON never is).
+local NO_RULE = {}
+
+-- The job as a table, or nil. Numbers are numbers; `rule` is decoded (ours, small; users' JSON never is). Written out
+-- field by field: with loops it was most of what a script took.
 local function load(ulid)
-  local v = redis.call('HMGET', jobKey(ulid), unpack(FIELDS))
+  local key = jobKey(ulid)
+  local v = redis.call('HMGET', key, 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker',
+    'epoch', 'fence', 'starts', 'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed')
   if not v[1] then
     return nil
   end
-  local job = { ulid = ulid }
-  for i, field in ipairs(FIELDS) do
-    job[field] = v[i] or ''
-  end
-  for _, field in ipairs({ 'priority', 'epoch', 'fence', 'starts', 'failures', 'losses' }) do
-    job[field] = tonumber(job[field]) or 0
-  end
-  job.rule = job.rule ~= '' and cjson.decode(job.rule) or {}
-  job.batch = job.rule.batchId
-  return job
+  local rule = v[2] and v[2] ~= '' and cjson.decode(v[2]) or NO_RULE
+  return { ulid = ulid, key = key, state = v[1], rule = rule, batch = rule.batchId, priority = tonumber(v[3]) or 0,
+    place = v[4] or '', attempt = v[5] or '', session = v[6] or '', worker = v[7] or '', epoch = tonumber(v[8]) or 0,
+    fence = tonumber(v[9]) or 0, starts = tonumber(v[10]) or 0, failures = tonumber(v[11]) or 0,
+    losses = tonumber(v[12]) or 0, started = v[13] or '', cancel = v[14] or '', due = v[15] or '', op = v[16] or '',
+    closed = v[17] or '' }
 end
 
 local function nextPlace(priority)
   return (1000 - priority) * PLACES + redis.call('INCR', base .. 'seq')
 end
 
-local INDEX = { queued = 'queued', scheduled = 'scheduled', running = 'running', succeeded = 'succeeded',
-  failed = 'failed', cancelled = 'cancelled', skipped = 'skipped' }
-
 -- Out of the index and owner of its state, into those of `state` with `score`; then writes the record's fields.
 local function move(job, state, score, ...)
-  push(removals, base .. INDEX[job.state], job.ulid)
+  push(removals, base .. job.state, job.ulid)
   if job.state == 'running' then
     push(removals, base .. 's:' .. job.session, job.ulid)
     if job.cancel ~= '' then
       redis.call('HDEL', base .. 'orders', job.ulid)
     end
   end
-  push(adds, base .. INDEX[state], int(score), job.ulid)
+  push(adds, base .. state, int(score), job.ulid)
   countBatch(job.batch, job.state, -1)
   countBatch(job.batch, state, 1)
   if job.closing then
-    redis.call('HSET', jobKey(job.ulid), 'state', state, 'closed', job.attempt, ...)
+    redis.call('HSET', job.key, 'state', state, 'closed', job.attempt, ...)
   else
-    redis.call('HSET', jobKey(job.ulid), 'state', state, ...)
+    redis.call('HSET', job.key, 'state', state, ...)
   end
   job.state = state
 end
@@ -69,7 +65,7 @@ end
 -- its record.)
 local function remember(job, outcome, detail)
   local key = base .. 'h:' .. job.ulid
-  redis.call('RPUSH', key, table.concat({ int(job.starts), int(job.fence), job.worker, job.started, int(now), outcome,
+  redis.call('RPUSH', key, table.concat({ int(job.starts), int(job.fence), job.worker, job.started, nowText, outcome,
     detail }, '\t'))
   if job.starts > HISTORY_LIMIT then
     redis.call('LTRIM', key, -HISTORY_LIMIT, -1)
@@ -80,14 +76,14 @@ end
 local function finish(job, state, ended)
   local expires = now + (job.rule.retainMs or DEFAULT_RETAIN_MS)
   local start, worker = job.starts, job.state == 'running' and job.worker or nil
-  move(job, state, expires, 'finished', int(now), 'end', ended)
+  move(job, state, expires, 'finished', nowText, 'end', ended)
   event(state, job.ulid, start, worker)
 end
 
 -- Back into the order: at its old place, or at a new one when it has none.
 local function enqueueAgain(job, kind)
   local place = job.place ~= '' and tonumber(job.place) or nextPlace(job.priority)
-  move(job, 'queued', place, 'place', int(place), 'queued', int(now))
+  move(job, 'queued', place, 'place', int(place), 'queued', nowText)
   event(kind, job.ulid, job.starts, job.worker)
 end
 
@@ -103,7 +99,7 @@ end
 local function lose(job, reason, random)
   local losses = job.losses + 1
   remember(job, 'lost', cjson.encode({ reason = reason }))
-  redis.call('HSET', jobKey(job.ulid), 'losses', losses)
+  redis.call('HSET', job.key, 'losses', losses)
   job.losses = losses
   if job.cancel ~= '' then
     finish(job, 'cancelled', '')
@@ -125,7 +121,7 @@ local function release(job, started, reason)
     remember(job, 'returned', cjson.encode({ reason = reason }))
   else
     job.starts = job.starts - 1
-    redis.call('HSET', jobKey(job.ulid), 'starts', job.starts)
+    redis.call('HSET', job.key, 'starts', job.starts)
   end
   if job.cancel ~= '' then
     finish(job, 'cancelled', '')

@@ -1,6 +1,6 @@
 -- Every script of a pool begins with this: KEYS[1] is the base of the pool's slot (keys.ts lists what lies there; all
 -- other keys are derived from it and carry the same hash tag). ARGV[1] schema version, ARGV[2] client, ARGV[3] number
--- of the call. Answers the error SCHEMA or STALE_OP before anything is written. `args(n)` walks the rest of ARGV.
+-- of the call. Answers the error SCHEMA or STALE_OP before anything is written. `arg` and `num` walk the rest of ARGV.
 local base = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -25,6 +25,7 @@ end
 local function int(n)
   return string.format('%.0f', n)
 end
+local nowText = int(now)
 local function jobKey(ulid)
   return base .. 'j:' .. ulid
 end
@@ -32,15 +33,14 @@ end
 -- Vectorised writes: gathered per key, sent by `flush`. A job moves at most once between two calls of `flushMoves`
 -- (removals are sent before additions).
 local adds, removals, batchCounts, lines = {}, {}, {}, {}
-local function push(map, key, ...)
+local function push(map, key, a, b)
   local list = map[key]
   if not list then
     list = {}
     map[key] = list
   end
-  for i = 1, select('#', ...) do
-    list[#list + 1] = (select(i, ...))
-  end
+  local n = #list
+  list[n + 1], list[n + 2] = a, b
 end
 local function countBatch(batch, state, n)
   if batch then
@@ -51,7 +51,7 @@ local function countBatch(batch, state, n)
 end
 -- One line of the events: type, ULID, number of the start (0 = none), worker ("-" = none), what else there is.
 local function event(kind, ulid, start, worker, extra)
-  lines[#lines + 1] = kind .. ' ' .. ulid .. ' ' .. int(start or 0) .. ' ' .. (worker and worker ~= '' and worker or '-') ..
+  lines[#lines + 1] = kind .. ' ' .. ulid .. ' ' .. (start or 0) .. ' ' .. (worker and worker ~= '' and worker or '-') ..
     (extra and (' ' .. extra) or '')
 end
 local EVENTS_KEPT = '1000' -- entries, of up to 250 lines each
@@ -65,7 +65,7 @@ local function flushMoves()
   adds, removals = {}, {}
 end
 local function flush()
-  redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. int(now), 'schema', ARGV[1])
+  redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. nowText, 'schema', ARGV[1])
   flushMoves()
   for batch, counts in pairs(batchCounts) do
     for state, n in pairs(counts) do
