@@ -64,6 +64,19 @@ export function oneOf<const T extends string>(values: readonly T[], options: Set
   );
 }
 
+/** A key of the contract whose feature is not there yet: giving it is refused, never ignored. */
+export function later(doc: string): Setting<undefined> {
+  return new Setting<undefined>(
+    {
+      name: 'later',
+      expects: 'nothing yet: this comes with a later version',
+      parse: () => undefined,
+      show: () => null,
+    },
+    { doc: `${doc} Comes with a later version.`, default: undefined, sensitive: true },
+  );
+}
+
 export interface TextRule {
   pattern?: RegExp;
   /** What the pattern means, for messages. */
@@ -202,7 +215,8 @@ function textFormat(rule: TextRule): Format<string> {
 function redisUrlFormat(): Format<string> {
   return {
     name: 'redis url',
-    expects: 'an address such as redis://host:6379, rediss://host:6379 or unix:///path/to/redis.sock',
+    expects:
+      'an address such as redis://host:6379, rediss://host:6379 or unix:///path/to/redis.sock (memory: comes with a later version)',
     parse: (value) => (typeof value === 'string' && isRedisUrl(value) ? value : undefined),
     show: maskUrl,
     secrets: urlSecrets,

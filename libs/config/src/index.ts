@@ -9,6 +9,7 @@ export {
   HOST_PATTERN,
   HOST_PORT_PATTERN,
   integer,
+  later,
   list,
   map,
   maskUrl,

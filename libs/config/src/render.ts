@@ -4,16 +4,19 @@ import type { NamedSetting } from './setting.js';
 
 const MASK = '[redacted]';
 
-/** The whole configuration as a file would say it, secrets masked. */
+/** The whole configuration as a file would say it, secrets masked, without what is not set. */
 export function renderConfig(settings: readonly NamedSetting[], valueOf: (named: NamedSetting) => unknown): string {
   const root: Record<string, unknown> = {};
   for (const named of settings) {
+    const value = valueOf(named);
+    if (value === undefined) {
+      continue;
+    }
     let node = root;
     for (const part of named.path.slice(0, -1)) {
       node = (node[part] ??= {}) as Record<string, unknown>;
     }
-    const value = valueOf(named);
-    node[named.path.at(-1) ?? ''] = value === undefined ? null : shown(named, value);
+    node[named.path.at(-1) ?? ''] = shown(named, value);
   }
   return dump(root, { lineWidth: 120 });
 }
