@@ -4,7 +4,8 @@ import { silentLogger } from '@orchestrator/telemetry';
 
 import { LeaderElection, type Leadership, type LeaderElectionParams, STEP_DOWN_MS } from './leader-election.js';
 import { lockKey } from './redlock-lock.js';
-import { type LockBench, startLockBench, TTL_MS } from './testing/lock-bench.js';
+import { abortWithin, type LockBench, startLockBench, TTL_MS } from './testing/lock-bench.js';
+import { StoppableClock } from './testing/stoppable-clock.js';
 
 /** An expired lease, a pause, a retry, and what a busy machine adds. */
 const FOLLOW_MS = TTL_MS + 5_000;
@@ -112,6 +113,25 @@ describe('LeaderElection', () => {
     await until('it leads again', () => leads.length === 2);
 
     expect(election.term).toBe(2);
+  });
+
+  it('is no leader any more when it wakes after it was stopped for longer than its lease', async () => {
+    const { leads, elect, until } = setup();
+    const stoppable = new StoppableClock();
+    const sleeper = elect('sleeper', { lock: bench.newLock({ clock: stoppable }), clock: stoppable });
+    await sleeper.start();
+    await until('it leads', () => leads.length === 1);
+
+    stoppable.stop();
+    await elect('successor').start();
+    await until('the other one leads', () => leads.length === 2);
+    expect(leads[1]).toMatchObject({ candidate: 'successor', term: 2 });
+    expect(sleeper.isLeader).toBe(false);
+    expect(leads[0]?.signal.aborted).toBe(false);
+    stoppable.wake();
+
+    await abortWithin(leads[0]?.signal ?? new AbortController().signal, STEP_DOWN_MS);
+    expect(leads[1]?.signal.aborted).toBe(false);
   });
 
   it('campaigns again when its lock is lost', async () => {

@@ -129,7 +129,7 @@ export class LeaderElection implements Service {
     try {
       await withTimeout(clock, STEP_DOWN_MS, 'stepping down', leading);
     } catch (error) {
-      logger.error('stepping down takes too long; this process does not campaign before it is done', { term, error });
+      logger.warn('stepping down takes too long; this process does not campaign before it is done', { term, error });
       await lease.release();
       await leading;
     }
