@@ -21,6 +21,9 @@ const NOT_NOW = new Set([
   'NOREPLICAS',
 ]);
 
+/** Answers that say: not you. Somebody has to repair the configuration. */
+const NOT_ALLOWED = new Set(['NOAUTH', 'NOPERM', 'WRONGPASS']);
+
 /** What ioredis says of a command that it has not written to a socket. */
 const NOT_SENT = /^Stream isn't writeable/;
 
@@ -29,14 +32,12 @@ export type CallFailure =
   { kind: 'final'; error: unknown } | { kind: 'not_executed'; error: unknown } | { kind: 'unknown'; error: unknown };
 
 export function toCallFailure(what: string, error: unknown): CallFailure {
-  if (error instanceof OrchestratorError) {
-    return { kind: 'final', error }; // it was answered, and what it says is wrong
-  }
   const code = replyCode(error);
   if (code === undefined) {
-    const isReply = error instanceof Error && error.name === 'ReplyError';
-    const unsent = error instanceof Error && NOT_SENT.test(error.message);
-    return { kind: isReply ? 'final' : unsent ? 'not_executed' : 'unknown', error };
+    if (isOurOwn(error)) {
+      return { kind: 'final', error };
+    }
+    return { kind: error instanceof Error && NOT_SENT.test(error.message) ? 'not_executed' : 'unknown', error };
   }
   const message = `${what}: ${(error as Error).message}`;
   switch (code) {
@@ -49,8 +50,18 @@ export function toCallFailure(what: string, error: unknown): CallFailure {
     case 'SCHEMA':
       return { kind: 'final', error: new SchemaMismatchError(message, { cause: error }) };
     default:
-      return NOT_NOW.has(code) ? { kind: 'not_executed', error } : { kind: 'final', error };
+      if (NOT_NOW.has(code)) {
+        return { kind: 'not_executed', error };
+      }
+      return { kind: 'final', error: NOT_ALLOWED.has(code) ? toUnavailable(what, error, false) : error };
   }
+}
+
+/** A defect, or what a reader found damaged: asking again would only hide it. */
+function isOurOwn(error: unknown): boolean {
+  const isDefect = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+  const isReply = error instanceof Error && error.name === 'ReplyError';
+  return isDefect || isReply || error instanceof OrchestratorError;
 }
 
 export function toUnavailable(what: string, cause: unknown, mayHaveExecuted: boolean): StoreUnavailableError {

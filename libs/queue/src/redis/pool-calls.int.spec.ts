@@ -11,7 +11,7 @@ import { RedisQueueStore } from './redis-queue-store.js';
 import { enqueue } from './scripts/enqueue.js';
 import { promote } from './scripts/promote.js';
 
-describe('the calls of a client', () => {
+describe('numbered calls of a client', () => {
   let bench: QueueBench;
   let proxy: FaultProxy;
   let q: QueueSetup;
@@ -88,7 +88,7 @@ describe('the calls of a client', () => {
     await q.assertInvariants();
   });
 
-  it('are not sent again for a claim, which may have been carried out', async () => {
+  it('a claim without an answer is never repeated: it is reported as perhaps carried out', async () => {
     const store = await storeAt(proxy.url);
     await q.openGate('a');
     await store.claim(q.pool, []); // Redis knows the script from now on

@@ -53,7 +53,7 @@ describe('claim', () => {
     });
   });
 
-  it('gives nothing through a gate that is closed or of another epoch, and names the session', async () => {
+  it('gates: gives nothing through one that is closed or of another epoch, and names the session', async () => {
     await q.openGate('renewed', 7);
     await q.add(...someJobs(4));
 
@@ -175,7 +175,7 @@ describe('claim', () => {
     expect(await q.redis.zcard(`${q.base}queued`)).toBe(2);
   });
 
-  it('mints a fence above the last one, also when the clock of Redis has gone back', async () => {
+  it('growing numbers: mints a fence above the last one, also when the clock of Redis has gone back', async () => {
     const job = await q.run();
     const future = job.fence + 1_000_000;
     await q.store.giveBack(q.pool, [returned(job)]);
