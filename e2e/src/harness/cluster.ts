@@ -10,7 +10,8 @@ import { Program } from './program.js';
 import { letPass, waitUntil } from './wait.js';
 
 const READY_WITHIN_MS = 30_000;
-const LEFTOVERS_GONE_WITHIN_MS = 5_000;
+/** Commands are gone within a second; the executor may try for a while to tell a scheduler of it. */
+const LEFTOVERS_GONE_WITHIN_MS = 15_000;
 
 export interface WorkerOptions {
   slots?: number;
@@ -130,16 +131,21 @@ export class Cluster {
     return join(this.folder, name);
   }
 
-  /** Kills all that is left, and fails when something of a worker outlives that. */
+  /** Kills all that is left, workers first, and fails when something of a worker outlives that. */
   async stop(): Promise<void> {
-    await Promise.all(this.#programs.map((program) => program.kill()));
-    await this.redis.stop();
-    rmSync(this.folder, { recursive: true, force: true });
-    await waitUntil(
-      `nothing of ${[...this.#workerIds].join(', ')} is left`,
-      () => [...this.#workerIds].every((id) => processesOfWorker(id).length === 0),
-      { withinMs: LEFTOVERS_GONE_WITHIN_MS },
-    );
+    const isWorker = (program: Program): boolean => this.#workerIds.has(program.name);
+    await Promise.all(this.#programs.filter(isWorker).map((program) => program.kill()));
+    try {
+      await waitUntil(
+        `nothing of ${[...this.#workerIds].join(', ')} is left`,
+        () => [...this.#workerIds].every((id) => processesOfWorker(id).length === 0),
+        { withinMs: LEFTOVERS_GONE_WITHIN_MS },
+      );
+    } finally {
+      await Promise.all(this.#programs.map((program) => program.kill()));
+      await this.redis.stop();
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 
   /** The last lines of everybody, for a failed assertion. */
