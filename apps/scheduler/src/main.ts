@@ -1,1 +1,28 @@
-export {};
+#!/usr/bin/env node
+import { writeSync } from 'node:fs';
+
+import { ConfigError } from '@orchestrator/config';
+import { systemClock } from '@orchestrator/core';
+import { runUntilSignal } from '@orchestrator/lifecycle';
+
+import { createSchedulerApp } from './app.js';
+import { loadSchedulerConfig } from './config.js';
+
+const EXIT_BAD_CONFIG = 2;
+const EXIT_FAILED = 1;
+
+async function main(): Promise<void> {
+  const loaded = loadSchedulerConfig(process.argv.slice(2), process.env);
+  if (loaded.outcome === 'answer') {
+    process.stdout.write(loaded.text);
+    return;
+  }
+  const app = createSchedulerApp({ ...loaded, stdout: process.stdout });
+  await runUntilSignal({ ...app, host: process, clock: systemClock });
+}
+
+main().catch((error: unknown) => {
+  // Written synchronously: nothing that the process has left to do can lose it.
+  writeSync(process.stderr.fd, `${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? EXIT_BAD_CONFIG : EXIT_FAILED);
+});

@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TArray, type TNull, type TObject, type TSchema, type TString, type TUnion, Type } from 'typebox';
 
 /** What every route may answer, for the OpenAPI document. */
 export const ProblemView = Type.Object(
@@ -22,7 +22,9 @@ export function problems(...statuses: number[]): Record<number, object> {
   );
 }
 
-export function pageOf<T extends TSchema>(item: T) {
+type PageSchema<T extends TSchema> = TObject<{ items: TArray<T>; nextCursor: TUnion<[TString, TNull]> }>;
+
+export function pageOf<T extends TSchema>(item: T): PageSchema<T> {
   return Type.Object({
     items: Type.Array(item),
     nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Only null means the end.' }),

@@ -70,12 +70,12 @@ export class Submitter {
         batch.map((entry) => entry.job),
       );
       const byUlid = new Map(replies.map((reply) => [reply.ulid, reply]));
-      for (const { job, resolve, reject } of batch) {
-        const reply = byUlid.get(job.ulid);
+      for (const entry of batch) {
+        const reply = byUlid.get(entry.job.ulid);
         if (reply === undefined) {
-          reject(new Error(`the store answered nothing for job ${job.ulid}`));
+          entry.reject(new Error(`the store answered nothing for job ${entry.job.ulid}`));
         } else {
-          resolve(reply);
+          entry.resolve(reply);
         }
       }
     } catch (error) {

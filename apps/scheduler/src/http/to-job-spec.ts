@@ -47,7 +47,7 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
   const path = (field: string): string => (at === '' ? field : `${at}.${field}`);
   requireOneProgram(request, path);
   requireArgumentSizes(request, path);
-  const ms = (field: keyof JobRequest & string, value: Duration | undefined): number | undefined =>
+  const ms = (field: keyof JobRequest, value: Duration | undefined): number | undefined =>
     value === undefined ? undefined : toMs(value, path(field));
 
   const spec = withoutDefaults<JobSpec>(

@@ -11,7 +11,7 @@ type DetailedError = FastifySchemaValidationError & { parentSchema?: { title?: s
  * branches first and the union itself last.
  */
 export function explainValidation(errors: readonly FastifySchemaValidationError[], context: string): ProblemError {
-  const error = errors.at(-1) as DetailedError | undefined;
+  const error = errors.at(-1);
   if (error === undefined) {
     return invalid('', 'the request is not valid');
   }

@@ -1,0 +1,145 @@
+import { maskUrl } from '@orchestrator/config';
+import { createUlids, systemClock, systemRandom } from '@orchestrator/core';
+import { createDispatch } from '@orchestrator/dispatch';
+import { RedisSessionRegistry } from '@orchestrator/heartbeat';
+import { type Service, ServiceList } from '@orchestrator/lifecycle';
+import { RedlockLock } from '@orchestrator/lock';
+import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
+import { createLogger } from '@orchestrator/telemetry';
+
+import type { SchedulerConfig } from './config.js';
+import { GrpcServer } from './grpc/grpc-server.js';
+import type { SchedulerStatus } from './http/deps.js';
+import { HttpService } from './http/http-service.js';
+import { LongPolls } from './http/long-polls.js';
+import { Submitter } from './http/submitter.js';
+import { WorkerDirectory } from './http/worker-directory.js';
+import { RedisConnections } from './redis/redis-connections.js';
+import { RedisWatch } from './redis/redis-watch.js';
+import { SchedulerState } from './scheduler-state.js';
+import { version } from './version.js';
+
+export interface SchedulerAppParams {
+  config: SchedulerConfig;
+  /** Of the configuration, to be logged. */
+  warnings: readonly string[];
+  secrets: readonly string[];
+  stdout: NodeJS.WriteStream;
+}
+
+export interface SchedulerApp {
+  service: Service;
+  logger: ReturnType<typeof createLogger>;
+  /** Resolves with an exit code when it cannot go on. */
+  ended: Promise<number>;
+  /** As /readyz answers it. */
+  status(): Promise<SchedulerStatus>;
+}
+
+/** The composition root: the only place where a scheduler's parts are made. */
+export function createSchedulerApp({ config, warnings, secrets, stdout }: SchedulerAppParams): SchedulerApp {
+  const clock = systemClock;
+  const random = systemRandom;
+  const id = `scheduler-${random.hex(4)}`;
+  const { prefix } = config.redis;
+  const format = config.log.format === 'auto' ? (stdout.isTTY ? 'pretty' : 'json') : config.log.format;
+  const logger = createLogger({ level: config.log.level, format, stream: stdout, secrets, fields: { scheduler: id } });
+  const part = (component: string): ReturnType<typeof logger.child> => logger.child({ component });
+
+  // Redis: what is kept there, and the way to it.
+  const address = maskUrl(config.redis.url);
+  const redis = new RedisConnections({
+    url: config.redis.url,
+    lockUrls: config.lock.nodes,
+    schedulerId: id,
+    logger: part('redis'),
+  });
+  const watch = new RedisWatch({ redis: redis.control, address, clock, logger: part('redis') });
+  const storeBase = { control: redis.control, clock, random, prefix, logger: part('queue') };
+  const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit });
+  const dispatchStore = new RedisQueueStore({ ...storeBase, redis: redis.dispatch });
+  const registry = new RedisSessionRegistry({ redis: redis.control, prefix });
+  const news = new QueueNews({ redis: redis.news, prefix, logger: part('news') });
+  const lock = new RedlockLock({ nodes: redis.locks, clock, random, logger: part('lock'), prefix });
+
+  // Workers: over gRPC.
+  const dispatch = createDispatch({
+    schedulerId: id,
+    store: dispatchStore,
+    registry,
+    lock,
+    news,
+    clock,
+    random,
+    logger: part('dispatch'),
+    retention: config.retention,
+    heartbeatIntervalMs: config.heartbeat.interval,
+    leaseMs: config.heartbeat.lease,
+    deadAfterMs: config.heartbeat.timeout,
+  });
+  const grpc = new GrpcServer({
+    host: config.grpc.host,
+    port: config.grpc.port,
+    joinToken: config.auth.joinToken,
+    dispatch,
+    clock,
+    logger: part('grpc'),
+  });
+
+  // Users: over HTTP.
+  const state = new SchedulerState({
+    id,
+    version,
+    durability: config.durability,
+    isLeader: () => dispatch.leader.isLeader,
+    redisAnswers: () => watch.answers(),
+    ports: () => ({ http: http.port, grpc: grpc.port ?? null }),
+    logger,
+  });
+  const http: HttpService = new HttpService({
+    host: config.http.host,
+    port: config.http.port,
+    allowedHosts: config.http.allowedHosts,
+    version,
+    clock,
+    logger: part('http'),
+    deps: {
+      store: submitStore,
+      registry,
+      workers: new WorkerDirectory({ registry, clock, heartbeatIntervalMs: config.heartbeat.interval }),
+      submitter: new Submitter({ store: submitStore, clock }),
+      polls: new LongPolls({ news, clock }),
+      newUlid: createUlids({ clock, random }),
+      clock,
+      logger: part('http'),
+      status: () => state.status(),
+    },
+  });
+
+  for (const warning of warnings) {
+    logger.warn('the configuration has something unknown', { warning });
+  }
+  if (config.auth.mode === 'none') {
+    logger.warn('auth.mode is none: whoever reaches these ports may run commands on the workers');
+  }
+  // Started from top to bottom, stopped from bottom to top: first nobody is sent here any more (/readyz), then the
+  // workers are moved away and what they reported is brought in, then the API ends, at last the way to Redis.
+  const services: Service[] = [
+    { name: 'log', start: async () => undefined, stop: () => logger.close() },
+    watch,
+    redis,
+    { name: 'news', start: async () => undefined, stop: async () => news.close() },
+    { name: 'lock', start: async () => undefined, stop: () => lock.close() },
+    http,
+    ...dispatch.duties,
+    grpc,
+    dispatch.streams,
+    state,
+  ];
+  return {
+    service: new ServiceList('scheduler', services, { clock, logger }),
+    logger,
+    ended: watch.unusable,
+    status: () => state.status(),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '@orchestrator/core';
+import type { Dispatch } from '@orchestrator/dispatch';
+import { type Service, withTimeout } from '@orchestrator/lifecycle';
+import { WorkerServiceDefinition } from '@orchestrator/proto-types';
+import type { Logger } from '@orchestrator/telemetry';
+import { createServer, type Server } from 'nice-grpc';
+import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
+
+import { joinTokenMiddleware } from './join-token.js';
+import { errorMiddleware } from './to-server-error.js';
+import { createWorkerService } from './worker-service.js';
+
+export interface GrpcServerParams {
+  host: string;
+  /** 0 = any free one. */
+  port: number;
+  /** Undefined: everybody may join. */
+  joinToken?: string | undefined;
+  dispatch: Dispatch;
+  clock: Clock;
+  logger: Logger;
+  /** How long stopping waits for calls to end by themselves. Default `SHUTDOWN_LIMIT_MS`. */
+  shutdownLimitMs?: number;
+}
+
+export const SHUTDOWN_LIMIT_MS = 2_000;
+
+/** Finds half-open connections within five seconds, and bounds what one message may cost. */
+const CHANNEL_OPTIONS = {
+  'grpc.keepalive_time_ms': 3_000,
+  'grpc.keepalive_timeout_ms': 2_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+};
+
+/** The port that workers dial. Stop `dispatch.streams` before it: it moves the workers away in good order. */
+export class GrpcServer implements Service {
+  readonly name = 'grpc server';
+  private readonly server: Server;
+  private readonly health = HealthState();
+  private boundPort: number | undefined;
+  private starting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(private readonly params: GrpcServerParams) {
+    this.server = createServer(CHANNEL_OPTIONS);
+    const { dispatch, joinToken, logger } = params;
+    // A health check needs no token.
+    this.server.add(HealthDefinition, HealthServiceImpl(this.health));
+    this.server
+      .with(errorMiddleware(logger))
+      .with(joinTokenMiddleware(joinToken))
+      .add(WorkerServiceDefinition, createWorkerService({ dispatch }));
+  }
+
+  /** What was bound; undefined while it does not listen. */
+  get port(): number | undefined {
+    return this.boundPort;
+  }
+
+  start(): Promise<void> {
+    this.starting ??= this.stopping === undefined ? this.listen() : Promise.resolve();
+    return this.starting;
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private async listen(): Promise<void> {
+    const { host, port, logger } = this.params;
+    this.boundPort = await this.server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+    this.health.setStatus('healthy');
+    logger.info('gRPC listens', { host, port: this.boundPort });
+  }
+
+  /** grpc-js waits for ever for streams that do not end. */
+  private async shutDown(): Promise<void> {
+    await this.starting?.catch(() => undefined);
+    this.health.setStatus('unhealthy');
+    if (this.boundPort === undefined) {
+      return;
+    }
+    const { clock, logger, shutdownLimitMs = SHUTDOWN_LIMIT_MS } = this.params;
+    this.boundPort = undefined;
+    try {
+      await withTimeout(clock, shutdownLimitMs, 'the end of all gRPC calls', this.server.shutdown());
+    } catch (error) {
+      logger.warn('gRPC calls were cut off', { error });
+      this.server.forceShutdown();
+    }
+  }
+}
