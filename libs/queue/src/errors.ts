@@ -1,4 +1,4 @@
-import { OrchestratorError } from '@orchestrator/core';
+import { type JobId, OrchestratorError } from '@orchestrator/core';
 
 /**
  * Thrown when the store did not confirm a call in time, or could not be reached. `mayHaveExecuted` tells whether it can
@@ -52,5 +52,36 @@ export class StaleEpochError extends OrchestratorError {
 export class CorruptRecordError extends OrchestratorError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('CORRUPT_RECORD', message, options);
+  }
+}
+
+/** Thrown when a job that somebody waits for does not exist. */
+export class JobNotFoundError extends OrchestratorError {
+  constructor(message: string) {
+    super('JOB_NOT_FOUND', message);
+  }
+}
+
+/** Thrown when a job was not final in time. It goes on. */
+export class WaitTimeoutError extends OrchestratorError {
+  constructor(message: string) {
+    super('WAIT_TIMEOUT', message);
+  }
+}
+
+/** Thrown when some of many jobs were written and then no more. `added` will run; what is not in it may have been written. */
+export class PartlyAddedError extends OrchestratorError {
+  readonly added: readonly JobId[];
+
+  constructor(message: string, options: { added: readonly JobId[]; cause: unknown }) {
+    super('PARTLY_ADDED', message, { cause: options.cause });
+    this.added = options.added;
+  }
+}
+
+/** Thrown when a queue is used after `close`. */
+export class QueueClosedError extends OrchestratorError {
+  constructor(message: string) {
+    super('QUEUE_CLOSED', message);
   }
 }

@@ -1,3 +1,6 @@
+export type { QueueOptions, WaitOptions } from './queue.js';
+export { Queue } from './queue.js';
+export type { QueueJob } from './queue-job.js';
 export type {
   AttemptKey,
   BatchRecord,
@@ -35,12 +38,18 @@ export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_SCAN } from './store.js';
 export {
   CorruptRecordError,
   InvalidCursorError,
+  JobNotFoundError,
+  PartlyAddedError,
+  QueueClosedError,
   SchemaMismatchError,
   StaleCallError,
   StaleEpochError,
   StoreFullError,
   StoreUnavailableError,
+  WaitTimeoutError,
 } from './errors.js';
+export type { Waiting, WaitingContext } from './explain-waiting.js';
+export { explainWaiting } from './explain-waiting.js';
 export type { QueueKeys } from './keys.js';
 export { DEFAULT_PREFIX, HISTORY_LIMIT, queueKeys, SCHEMA_VERSION } from './keys.js';
 export type { RedisQueueStoreParams } from './redis/redis-queue-store.js';
