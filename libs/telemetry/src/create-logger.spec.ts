@@ -92,6 +92,18 @@ describe('createLogger', () => {
     expect(text().match(/\n/g)).toHaveLength(1);
   });
 
+  it('tells the stack of an error only at level error', () => {
+    const { logger, lines } = setup();
+    const error = new Error('outer', { cause: new Error('inner') });
+
+    logger.warn('again', { error });
+    logger.error('at last', { error });
+
+    expect(lines()[0]).toContain('inner');
+    expect(lines()[0]).not.toContain('stack');
+    expect(lines()[1]).toContain('create-logger.spec');
+  });
+
   it('writes what cannot be JSON', () => {
     const { logger, lines } = setup();
     const loop: Record<string, unknown> = { big: 10n, bytes: Buffer.from('abc'), when: new Date(Number.NaN) };

@@ -51,7 +51,11 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   let closed = false;
 
   const render = (level: string, message: string, fields: LogFields): string =>
-    formatLine({ wallMs: clock.wallMs(), level, message, fields: redact(fields) }, options.format, colours);
+    formatLine(
+      { wallMs: clock.wallMs(), level, message, fields: redact(fields, level === 'error') },
+      options.format,
+      colours,
+    );
 
   const bounded = winstonFormat((info) => {
     if (stream.destroyed || stream.writableLength > maxBufferedBytes) {

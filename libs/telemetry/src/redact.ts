@@ -13,7 +13,8 @@ const SECRET_KEY =
   /^(env|stdin|cookie|set-cookie|authorization)$|(password|passwd|passphrase|secret|credential|token|api[-_]?key|private[-_]?key)s?$/i;
 const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s"]+@/gi;
 
-export type Redact = (fields: LogFields) => LogFields;
+/** `withStacks`: errors keep their stack. */
+export type Redact = (fields: LogFields, withStacks: boolean) => LogFields;
 
 /**
  * Makes a copy of a line's fields that may be written down: values under names such as `token` and the known secrets
@@ -33,7 +34,7 @@ export function createRedact(secrets: readonly string[]): Redact {
     return out.length > MAX_STRING ? `${out.slice(0, MAX_STRING)}… (${out.length} characters)` : out;
   };
 
-  const walk = (value: unknown, depth: number): unknown => {
+  const walk = (value: unknown, depth: number, withStacks: boolean): unknown => {
     switch (typeof value) {
       case 'string':
         return text(value);
@@ -43,18 +44,18 @@ export function createRedact(secrets: readonly string[]): Redact {
       case 'symbol':
         return `[${typeof value}]`;
       case 'object':
-        return value === null ? null : object(value, depth);
+        return value === null ? null : object(value, depth, withStacks);
       default:
         return value;
     }
   };
 
-  const object = (value: object, depth: number): unknown => {
+  const object = (value: object, depth: number, withStacks: boolean): unknown => {
     if (depth >= MAX_DEPTH) {
       return '[deeper]';
     }
     if (value instanceof Error) {
-      return object(errorFields(value), depth);
+      return object(errorFields(value, withStacks), depth, withStacks);
     }
     if (Buffer.isBuffer(value) || ArrayBuffer.isView(value)) {
       return `[${value.byteLength} bytes]`;
@@ -64,25 +65,25 @@ export function createRedact(secrets: readonly string[]): Redact {
     }
     const items = value instanceof Map ? [...value.entries()] : value instanceof Set ? [...value] : value;
     if (Array.isArray(items)) {
-      return items.slice(0, MAX_ITEMS).map((item) => walk(item, depth + 1));
+      return items.slice(0, MAX_ITEMS).map((item) => walk(item, depth + 1, withStacks));
     }
     const entries = Object.entries(items).slice(0, MAX_ITEMS);
     return Object.fromEntries(
-      entries.map(([key, item]) => [text(key), SECRET_KEY.test(key) ? REDACTED : walk(item, depth + 1)]),
+      entries.map(([key, item]) => [text(key), SECRET_KEY.test(key) ? REDACTED : walk(item, depth + 1, withStacks)]),
     );
   };
 
-  return (fields) => object(fields, 0) as LogFields;
+  return (fields, withStacks) => object(fields, 0, withStacks) as LogFields;
 }
 
 /** What a log line tells of an error; its cause included. */
-function errorFields(error: Error): LogFields {
+function errorFields(error: Error, withStack: boolean): LogFields {
   const code = (error as { code?: unknown }).code;
   return {
     name: error.name,
     message: error.message,
     ...(code === undefined ? {} : { code }),
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(withStack && error.stack !== undefined ? { stack: error.stack } : {}),
     ...(error.cause === undefined ? {} : { cause: error.cause }),
   };
 }
