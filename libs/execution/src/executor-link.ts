@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 
-import { type Clock, sleep, type Timer } from '@orchestrator/core';
+import type { Clock, Timer } from '@orchestrator/core';
 
 import { createDeferred } from './deferred.js';
 import { ExecutorStartError } from './errors.js';
 import { FrameChannel } from './frames.js';
 import { EXECUTOR_ROLE, MARK_VARIABLE, toMark } from './mark.js';
 import { CHANNEL_FD, type ExecutorSetup, type FromExecutor, type ToExecutor } from './wire.js';
+import { within } from './within.js';
 
 const START_LIMIT_MS = 10_000;
 /** What it had written before it ended is still read for this long. */
@@ -61,7 +62,7 @@ export class ExecutorLink {
     });
     this.child.once('error', (error) => void this.lose(`could not be started: ${error.message}`));
     this.child.once('exit', (code, signal) => void this.lose(`ended with ${signal ?? `code ${code}`}`));
-    void this.closed.promise.then(() => this.lose('closed its pipe'));
+    void this.closed.promise.then(() => this.losePipe());
   }
 
   /** @throws {ExecutorStartError} when it does not answer in time. */
@@ -120,6 +121,12 @@ export class ExecutorLink {
     this.ping();
   }
 
+  /** Its exit says more, and is about to be heard of. */
+  private async losePipe(): Promise<void> {
+    await within(this.params.clock, LAST_WORDS_MS, once(this.child, 'exit'));
+    await this.lose('closed its pipe');
+  }
+
   private async lose(detail: string): Promise<void> {
     if (this.over) {
       return;
@@ -128,7 +135,7 @@ export class ExecutorLink {
     const { clock, onLost } = this.params;
     this.child.kill('SIGKILL');
     // Ends that it had reported are still in the pipe.
-    await Promise.race([this.closed.promise, sleep(clock, LAST_WORDS_MS)]);
+    await within(clock, LAST_WORDS_MS, this.closed.promise);
     this.channel.destroy();
     const said = this.stderr === '' ? '' : `: ${this.stderr.trim()}`;
     this.ready.reject(new ExecutorStartError(`the executor ${detail}${said}`));

@@ -10,6 +10,7 @@ import { ownIdentity } from './proc.js';
 import { toCancelledEnd } from './process/command-end.js';
 import { sweepUntilNone } from './sweep.js';
 import type { FromExecutor, LastWill, ToExecutor } from './wire.js';
+import { within } from './within.js';
 
 const STOP_LIMIT_MS = 5_000;
 const FIRST_RESTART_MS = 50;
@@ -131,7 +132,11 @@ export class ExecutorProcess implements Executor {
     this.waiting = [];
     this.handed.clear();
     const { clock } = this.params;
-    await Promise.race([this.ask((number) => ({ kind: 'stop', number })), sleep(clock, STOP_LIMIT_MS)]);
+    await within(
+      clock,
+      STOP_LIMIT_MS,
+      this.ask((number) => ({ kind: 'stop', number })),
+    );
     this.stopped.abort();
     this.up = false;
     await this.link?.end();

@@ -42,7 +42,6 @@ function start(
     onOutput: ({ output, startedAtMs }) => live.notice(output, startedAtMs),
   });
   running.set(attempt.attemptId, handler);
-  post({ kind: 'started', attemptId: attempt.attemptId });
   void current
     .run(handler, () => handler.run(find(attempt.handler)))
     .finally(() => {
@@ -89,10 +88,23 @@ async function main(): Promise<void> {
   const { modulePath } = workerData as ThreadSetup;
   try {
     const find = await loadHandlers(modulePath);
-    parentPort?.on('message', (messages: ToThread[]) => messages.forEach((message) => accept(message, find)));
+    parentPort?.on('message', (messages: ToThread[]) => {
+      announce(messages);
+      messages.forEach((message) => accept(message, find));
+    });
     post({ kind: 'ready' });
   } catch (error) {
     post({ kind: 'unloadable', detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+  }
+}
+
+/** At once: a handler that is busy from its first line would keep the loop from saying so. */
+function announce(messages: readonly ToThread[]): void {
+  const started = messages.flatMap((message): FromThread[] =>
+    message.kind === 'run' ? [{ kind: 'started', attemptId: message.attempt.attemptId }] : [],
+  );
+  if (started.length > 0) {
+    parentPort?.postMessage(started);
   }
 }
 

@@ -39,9 +39,12 @@ export class AttemptOutput {
     return taken;
   }
 
-  /** All that is held and was not acknowledged, what was sent before first. */
+  /**
+   * All that was not acknowledged, what was sent before first: at most the cap of each stream, so without what was sent
+   * of the middle that is no longer held.
+   */
   takeAll(): ExecutorOutput[] {
-    return [...this.unacknowledged, ...this.take(Infinity)];
+    return [...this.unacknowledged.flatMap((chunk) => this.stillHeld(chunk)), ...this.take(Infinity)];
   }
 
   acknowledge(stream: OutputStreamName, endOffset: number): void {
@@ -53,6 +56,11 @@ export class AttemptOutput {
   counts(): OutputCounts {
     const { stdout, stderr } = this.captures;
     return { stdoutBytes: stdout.total, stderrBytes: stderr.total, truncated: stdout.truncated || stderr.truncated };
+  }
+
+  private stillHeld(chunk: ExecutorOutput): ExecutorOutput[] {
+    const from = this.captures[chunk.stream].heldFrom(chunk.offset) - chunk.offset;
+    return from < chunk.data.length ? [{ ...chunk, offset: chunk.offset + from, data: chunk.data.subarray(from) }] : [];
   }
 
   private take(limit: number): ExecutorOutput[] {

@@ -1,0 +1,2 @@
+export const add = async ({ a, b }) => a + b;
+export default { multiply: ({ a, b }) => a * b };
