@@ -101,7 +101,7 @@ export class Cluster {
       while (!stopped) {
         if (this.workerNamed(`worker-${number}`).exit !== undefined) {
           number += 1;
-          await this.startWorker(`worker-${number}`, options);
+          this.launchWorker(`worker-${number}`, options);
         }
         await letPass(100);
       }
