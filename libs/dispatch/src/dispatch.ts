@@ -1,12 +1,14 @@
-import { type Clock, type Random, sleep } from '@orchestrator/core';
+import type { Clock, Random } from '@orchestrator/core';
 import {
   DEAD_AFTER_MS,
   type Death,
   HEARTBEAT_INTERVAL_MS,
   LEASE_MS,
+  LOOK_INTERVAL_MS,
   type SessionRegistry,
 } from '@orchestrator/heartbeat';
 import type { Service } from '@orchestrator/lifecycle';
+import { LeaderElection, type Leadership, type Lock } from '@orchestrator/lock';
 import type { OutputAck, OutputMessage } from '@orchestrator/proto-types';
 import type { QueueStore, RetentionLimits } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
@@ -16,13 +18,14 @@ import { createCounters, type DispatchCounters } from './counters.js';
 import { DeathCarrier } from './death-carrier.js';
 import { HeartbeatRenewer } from './heartbeat-renewer.js';
 import { acceptLastWill, type LastWill } from './last-will.js';
-import { beginLeadership, type Leadership } from './leader-duties.js';
+import { lead } from './leader-duties.js';
 import { OutputSink } from './output-sink.js';
 import { PoolDispatchers } from './pool-dispatchers.js';
 import type { PoolNews } from './pool-news.js';
 import { Promoter } from './promoter.js';
+import { STOP_LIMIT_MS, Streams } from './streams.js';
+import { SWEEP_INTERVAL_MS } from './sweeper.js';
 import { createTrimmer } from './trimmer.js';
-import { listWorkers, type WorkerView } from './worker-directory.js';
 import { WorkerConnection } from './worker-connection.js';
 import type { WorkerLink } from './worker-link.js';
 
@@ -31,6 +34,8 @@ export interface DispatchOptions {
   /** A client of its own: nobody else's writing calls stand before its own. */
   store: QueueStore;
   registry: SessionRegistry;
+  /** Elects the one scheduler that judges. */
+  lock: Lock;
   news: PoolNews;
   clock: Clock;
   random: Random;
@@ -42,17 +47,25 @@ export interface DispatchOptions {
   leaseMs?: number;
   /** Default `DEAD_AFTER_MS`. */
   deadAfterMs?: number;
+  /** Between two looks of the judge. Default `LOOK_INTERVAL_MS`. */
+  lookIntervalMs?: number;
+  /** Default `SWEEP_INTERVAL_MS`. */
+  sweepIntervalMs?: number;
+  onLeadership?(leadership: Leadership): void;
   /** How long stopping waits for what it holds and for workers to leave. Default `STOP_LIMIT_MS`. */
   stopLimitMs?: number;
 }
 
-export const STOP_LIMIT_MS = 3_000;
-const STOP_POLL_MS = 20;
-
 /** The scheduler's side of the worker protocol, whatever carries it. */
 export interface Dispatch {
-  /** In the order of starting. Stopping the last one moves the workers away and brings in what is held. */
-  readonly services: readonly Service[];
+  /** What runs besides, in the order of starting: retention, promotion, leading. */
+  readonly duties: readonly Service[];
+  /**
+   * All streams as a whole. To be stopped before the transport and before the duties: the workers are moved away, what
+   * they reported is brought in, the streams are closed.
+   */
+  readonly streams: Service;
+  readonly leader: Pick<LeaderElection, 'isLeader' | 'term'>;
   readonly counters: Readonly<DispatchCounters>;
   /** A stream was opened: hand over each of its messages, and `end` when it has broken. */
   acceptWorker(link: WorkerLink): WorkerConnection;
@@ -60,12 +73,10 @@ export interface Dispatch {
   acceptOutput(message: OutputMessage, signal: AbortSignal): Promise<OutputAck>;
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
-  /** The workers of all schedulers. */
-  workers(): Promise<WorkerView[]>;
+  /** A session that said Hello here and is not: its stream has broken, it is suspect. */
+  isServing(session: string): boolean;
   /** How many workers are served here. */
   connected(): number;
-  /** This process leads under this term, until it stops what it gets. */
-  lead(term: number, onStaleTerm: () => void): Promise<Leadership>;
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
@@ -76,7 +87,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const connections = new Connections();
   const base = { store, registry, news, clock, random, logger, counters };
   const promoter = new Promoter({ ...base, onPromoted: (pool) => pools.hurry(pool) });
-  const pools = new PoolDispatchers({ ...base, onNextDue: (pool, inMs) => promoter.aim(pool, inMs) });
+  const pools = new PoolDispatchers({
+    ...base,
+    onPool: (pool) => promoter.watch(pool),
+    onNextDue: (pool, inMs) => promoter.aim(pool, inMs),
+  });
   const carrier = new DeathCarrier({ ...base, onFreed: (pool) => pools.hurry(pool) });
   const output = new OutputSink(base);
   const willDeps = { registry, carrier, connections, logger };
@@ -93,8 +108,26 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
   };
   const streams = new Streams({ clock, connections, pools, carrier, limitMs: options.stopLimitMs ?? STOP_LIMIT_MS });
+  const {
+    deadAfterMs = DEAD_AFTER_MS,
+    lookIntervalMs = LOOK_INTERVAL_MS,
+    sweepIntervalMs = SWEEP_INTERVAL_MS,
+  } = options;
+  const leading = { ...base, carrier, deadAfterMs, lookIntervalMs, sweepIntervalMs };
+  const election = new LeaderElection({
+    lock: options.lock,
+    candidate: schedulerId,
+    mintTerm: (candidate) => registry.mintTerm(candidate),
+    lead: (term, signal) => lead(leading, term, signal),
+    onChange: (leadership) => options.onLeadership?.(leadership),
+    clock,
+    random,
+    logger,
+  });
   return {
-    services: [createTrimmer({ ...base, limits: retention }), promoter, streams],
+    duties: [createTrimmer({ ...base, limits: retention }), promoter, election],
+    streams,
+    leader: election,
     counters,
     acceptWorker(link) {
       const connection = new WorkerConnection(link, connectionDeps);
@@ -103,58 +136,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     acceptOutput: (message, signal) => output.accept(message, signal),
     gone: (will) => acceptLastWill(willDeps, will),
-    workers: () => listWorkers({ store, registry, connections, schedulerId, heartbeatIntervalMs }),
+    isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,
-    lead: (term, onStaleTerm) =>
-      beginLeadership({ ...base, carrier, deadAfterMs: options.deadAfterMs ?? DEAD_AFTER_MS }, term, onStaleTerm),
   };
-}
-
-interface StreamsDeps {
-  clock: Clock;
-  connections: Connections;
-  pools: PoolDispatchers;
-  carrier: DeathCarrier;
-  limitMs: number;
-}
-
-/** The workers' streams as a whole: how they end in good order. */
-class Streams implements Service {
-  readonly name = 'worker streams';
-  private stopping: Promise<void> | undefined;
-
-  constructor(private readonly deps: StreamsDeps) {}
-
-  start(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  stop(): Promise<void> {
-    this.stopping ??= this.leave();
-    return this.stopping;
-  }
-
-  admit(connection: WorkerConnection): void {
-    if (this.stopping !== undefined) {
-      connection.end({ code: 'RECONNECT', detail: 'this scheduler stops' });
-    }
-  }
-
-  /** No more claims, workers told to move, what was reported brought in, streams closed. */
-  private async leave(): Promise<void> {
-    const { clock, connections, pools, carrier, limitMs } = this.deps;
-    const until = clock.monotonicMs() + limitMs;
-    await Promise.all(pools.list().map((pool) => pool.stopClaims()));
-    for (const connection of connections.list()) {
-      connection.reconnect('this scheduler stops');
-    }
-    const isHolding = (): boolean => connections.list().length > 0 || pools.list().some((pool) => pool.unrecorded > 0);
-    while (isHolding() && clock.monotonicMs() < until) {
-      await sleep(clock, STOP_POLL_MS);
-    }
-    for (const connection of connections.list()) {
-      connection.end({ code: 'RECONNECT', detail: 'this scheduler stops' });
-    }
-    await Promise.all([carrier.stop(), ...pools.list().map((pool) => pool.stop())]);
-  }
 }

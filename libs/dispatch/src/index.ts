@@ -1,13 +1,13 @@
 export type { DispatchCounters } from './counters.js';
 export type { Dispatch, DispatchOptions } from './dispatch.js';
-export { createDispatch, STOP_LIMIT_MS } from './dispatch.js';
+export { createDispatch } from './dispatch.js';
 export type { LastWill } from './last-will.js';
 export { ForeignSessionError } from './last-will.js';
-export type { Leadership } from './leader-duties.js';
 export type { OutboxLimits } from './outbox.js';
 export { DEFAULT_OUTBOX_LIMITS, Outbox } from './outbox.js';
 export type { PoolEvent, PoolNews } from './pool-news.js';
 export { SAFETY_POLL_MS } from './pool-dispatcher.js';
+export { STOP_LIMIT_MS } from './streams.js';
+export { SWEEP_INTERVAL_MS } from './sweeper.js';
 export type { WorkerConnection } from './worker-connection.js';
-export type { WorkerView } from './worker-directory.js';
 export type { CloseCode, CloseReason, WorkerLink } from './worker-link.js';

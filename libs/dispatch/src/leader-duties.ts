@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@orchestrator/core';
 import { SessionJudge } from '@orchestrator/heartbeat';
-import { PeriodicService } from '@orchestrator/lifecycle';
+import { createDeferred, PeriodicService } from '@orchestrator/lifecycle';
 
 import { sweep, SWEEP_INTERVAL_MS, type SweeperDeps } from './sweeper.js';
 
@@ -15,22 +15,14 @@ export interface LeaderDutiesDeps extends SweeperDeps {
   sweepIntervalMs?: number;
 }
 
-/** What only a leader does, for one term: it judges sessions and sweeps gates. */
-export interface Leadership {
-  readonly term: number;
-  readonly judge: SessionJudge;
-  sweepOnce(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** Begins both; `onStaleTerm`: somebody else has a higher term. */
-export async function beginLeadership(
-  deps: LeaderDutiesDeps,
-  term: number,
-  onStaleTerm: () => void,
-): Promise<Leadership> {
+/**
+ * What only a leader does: judges sessions and sweeps gates, under one term, until the signal aborts or somebody else
+ * turns out to have a higher one.
+ */
+export async function lead(deps: LeaderDutiesDeps, term: number, signal: AbortSignal): Promise<void> {
   const { registry, carrier, clock, random, deadAfterMs, lookIntervalMs, sweepIntervalMs = SWEEP_INTERVAL_MS } = deps;
   const logger = deps.logger.child({ term });
+  const ended = createDeferred();
   const judge = new SessionJudge({
     registry,
     term,
@@ -41,7 +33,7 @@ export async function beginLeadership(
     ...(lookIntervalMs === undefined ? {} : { intervalMs: lookIntervalMs }),
     // Not awaited: one pool that cannot be reached holds up no other verdict.
     onDeath: (death) => void carrier.carryOut(death),
-    onStaleTerm,
+    onStaleTerm: () => ended.resolve(),
   });
   const sweeper = new PeriodicService({
     name: 'sweeper',
@@ -49,16 +41,12 @@ export async function beginLeadership(
     clock,
     random,
     logger,
-    run: (signal) => sweep(judge, { ...deps, logger }, signal),
+    run: (stopping) => sweep(judge, { ...deps, logger }, stopping),
   });
-  await judge.start();
-  await sweeper.start();
-  return {
-    term,
-    judge,
-    sweepOnce: () => sweeper.runOnce(),
-    async stop() {
-      await Promise.all([sweeper.stop(), judge.stop()]);
-    },
-  };
+  if (!signal.aborted) {
+    signal.addEventListener('abort', () => ended.resolve(), { once: true });
+    await Promise.all([judge.start(), sweeper.start()]);
+    await ended.promise;
+    await Promise.all([sweeper.stop(), judge.stop()]);
+  }
 }

@@ -104,7 +104,7 @@ export class PoolDispatcher {
 
   attach(assignee: Assignee): void {
     this.assignees.add(assignee);
-    this.unsubscribe ??= this.deps.news.subscribe(this.pool, (event) => this.onNews(event));
+    this.unsubscribe ??= this.deps.news.subscribe(this.pool, (events) => this.onNews(events));
     this.appetite = true;
     this.schedulePoll();
     void this.orders.tell();
@@ -158,10 +158,11 @@ export class PoolDispatcher {
     await this.loop;
   }
 
-  private onNews({ type }: PoolEvent): void {
-    if (WAITING_EVENTS.has(type)) {
+  private onNews(events: readonly PoolEvent[]): void {
+    if (events.some(({ type }) => WAITING_EVENTS.has(type))) {
       this.hurry();
-    } else if (type === 'cancel') {
+    }
+    if (events.some(({ type }) => type === 'cancel')) {
       void this.orders.tell();
     }
   }

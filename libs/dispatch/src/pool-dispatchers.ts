@@ -4,13 +4,19 @@ import { PoolDispatcher, type PoolDispatcherDeps } from './pool-dispatcher.js';
 export class PoolDispatchers {
   private readonly byPool = new Map<string, PoolDispatcher>();
 
-  constructor(private readonly deps: PoolDispatcherDeps) {}
+  constructor(
+    private readonly deps: PoolDispatcherDeps & {
+      /** The first time that a worker here is for this pool. */
+      onPool(pool: string): void;
+    },
+  ) {}
 
   of(pool: string): PoolDispatcher {
     let dispatcher = this.byPool.get(pool);
     if (dispatcher === undefined) {
       dispatcher = new PoolDispatcher(pool, this.deps);
       this.byPool.set(pool, dispatcher);
+      this.deps.onPool(pool);
     }
     return dispatcher;
   }

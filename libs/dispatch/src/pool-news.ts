@@ -7,5 +7,5 @@ export interface PoolEvent {
 /** Where a scheduler hears that something has changed. */
 export interface PoolNews {
   /** Returns how to stop listening. */
-  subscribe(pool: string, listener: (event: PoolEvent) => void): () => void;
+  subscribe(pool: string, listener: (events: readonly PoolEvent[]) => void): () => void;
 }

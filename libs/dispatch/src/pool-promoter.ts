@@ -35,7 +35,7 @@ export class PoolPromoter {
     private readonly deps: PoolPromoterDeps,
   ) {
     this.delay = new RetryDelay(deps.random);
-    this.unsubscribe = deps.news.subscribe(pool, (event) => this.onNews(event));
+    this.unsubscribe = deps.news.subscribe(pool, (events) => this.onNews(events));
     this.aim(0);
   }
 
@@ -60,8 +60,8 @@ export class PoolPromoter {
     await this.running;
   }
 
-  private onNews({ type }: PoolEvent): void {
-    if (DUE_EVENTS.has(type)) {
+  private onNews(events: readonly PoolEvent[]): void {
+    if (events.some(({ type }) => DUE_EVENTS.has(type))) {
       this.aim(GATHER_MS);
     }
   }

@@ -10,6 +10,7 @@ export class Promoter implements Service {
   readonly name = 'promoter';
   private readonly byPool = new Map<string, PoolPromoter>();
   private readonly list: PeriodicService;
+  private active = false;
 
   constructor(private readonly deps: PoolPromoterDeps) {
     const { clock, random, logger } = deps;
@@ -19,23 +20,27 @@ export class Promoter implements Service {
       clock,
       random,
       logger,
-      run: (signal) => this.refresh(signal),
+      run: () => this.refresh(),
     });
   }
 
   async start(): Promise<void> {
+    this.active = true;
     await this.list.start();
   }
 
   async stop(): Promise<void> {
+    this.active = false;
     await this.list.stop();
     await Promise.all([...this.byPool.values()].map((promoter) => promoter.stop()));
     this.byPool.clear();
   }
 
-  /** Looks now for pools that are new. */
-  refreshNow(): Promise<void> {
-    return this.list.runOnce();
+  /** There is such a pool; known before it is found in the list. */
+  watch(pool: string): void {
+    if (this.active && !this.byPool.has(pool)) {
+      this.byPool.set(pool, new PoolPromoter(pool, this.deps));
+    }
   }
 
   /** A claim has told when the next job of a pool is due. */
@@ -43,11 +48,9 @@ export class Promoter implements Service {
     this.byPool.get(pool)?.aim(inMs);
   }
 
-  private async refresh(signal: AbortSignal): Promise<void> {
+  private async refresh(): Promise<void> {
     for (const pool of await this.deps.store.pools()) {
-      if (!signal.aborted && !this.byPool.has(pool)) {
-        this.byPool.set(pool, new PoolPromoter(pool, this.deps));
-      }
+      this.watch(pool);
     }
   }
 }

@@ -47,6 +47,8 @@ export class WorkerConnection implements Assignee {
   private epoch: number | undefined;
   private credit = new CreditAccount();
   private draining = false;
+  /** It said Goodbye; the stream ends when that is registered. */
+  private leaving = false;
   private drainTold = false;
   private acknowledged = 0;
   private readonly openPools = new Set<string>();
@@ -107,6 +109,13 @@ export class WorkerConnection implements Assignee {
       case 'goodbye':
         void this.onGoodbye(this.hello);
         break;
+    }
+  }
+
+  /** The worker sends nothing more. */
+  inputEnded(): void {
+    if (!this.leaving) {
+      this.end({ code: 'BROKEN', detail: 'the worker ended its side' });
     }
   }
 
@@ -368,6 +377,7 @@ export class WorkerConnection implements Assignee {
   }
 
   private async onGoodbye(hello: Hello): Promise<void> {
+    this.leaving = true;
     this.suspend();
     await this.deps.farewell(hello.session, hello.workerId).catch((error: unknown) => {
       this.logger.warn('a Goodbye could not be registered; the session will be declared dead', { error });

@@ -1,0 +1,195 @@
+import { Outcome, ReturnReason } from '@orchestrator/proto-types';
+
+import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
+import { ScriptedWorker } from './testing/scripted-worker.js';
+
+describe('assigning jobs and recording results', () => {
+  let bench: DispatchBench;
+  let t: DispatchSetup;
+  beforeAll(async () => {
+    bench = await startBench();
+  });
+  afterAll(() => bench.stop());
+  beforeEach(() => {
+    t = bench.setup();
+  });
+  afterEach(() => t.stop());
+
+  it('assigns in the order of priority, then of submission', async () => {
+    const { dispatch } = await t.scheduler();
+    const low = await t.submit(2);
+    const high = await t.submit(1, { priority: 5 });
+    const worker = await new ScriptedWorker({ slots: 3 }).connect(dispatch);
+
+    worker.grant(3);
+
+    const assigned = await worker.assignments();
+    expect(assigned.map(({ attempt }) => attempt?.jobId)).toEqual([...high, ...low].map((ulid) => `default:${ulid}`));
+    expect(assigned[0]).toMatchObject({ number: 1, specJson: expect.stringContaining('"command":"true"') as string });
+  });
+
+  it('assigns a job at once when it is submitted to an idle worker', async () => {
+    const { dispatch } = await t.scheduler();
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+
+    const [ulid] = await t.submit(1);
+
+    expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
+  });
+
+  it('never exceeds the credit, however much is queued', async () => {
+    const { dispatch } = await t.scheduler();
+    await t.submit(600);
+    const workers = await Promise.all([1, 2, 3].map((slots) => new ScriptedWorker({ slots }).connect(dispatch)));
+    let over = 0;
+
+    for (const worker of workers) {
+      worker.work(worker.slots, () => (over += worker.assigned > worker.granted ? 1 : 0));
+    }
+
+    await t.until(
+      '600 jobs succeed',
+      () => t.store.counts('default'),
+      ({ succeeded }) => succeeded === 600,
+    );
+    expect(over).toBe(0);
+    expect(workers.reduce((sum, { assigned }) => sum + assigned, 0)).toBe(600);
+  });
+
+  it('fills free slots before it prefetches, and prefetches no job that lost workers', async () => {
+    const { dispatch } = await t.scheduler();
+    const workers = [new ScriptedWorker(), new ScriptedWorker()];
+    await Promise.all(workers.map((worker) => worker.connect(dispatch)));
+    const [first, second] = workers as [ScriptedWorker, ScriptedWorker];
+    first.grant(2, 1);
+    second.grant(2, 1);
+
+    await t.submit(2);
+
+    await Promise.all([first.assignment(), second.assignment()]);
+  });
+
+  it('says Recorded only after the result is in the store', async () => {
+    const { dispatch } = await t.scheduler();
+    const [ulid] = await t.submit(1);
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+    const assignment = await worker.assignment();
+
+    worker.finish([assignment], {
+      outcome: Outcome.FAILED,
+      exitCode: 3,
+      failureReason: 'exit_code',
+      resultJson: '{"a":1}',
+    });
+
+    expect(await worker.recorded()).toEqual([assignment.attempt]);
+    const job = await t.job(ulid as string);
+    expect(job).toMatchObject({ state: 'failed', worker: worker.id, end: { exitCode: 3, result: { a: 1 } } });
+  });
+
+  it('answers Recorded to a result that is sent twice, and accepts it once', async () => {
+    const { dispatch } = await t.scheduler();
+    await t.submit(1);
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+    const assignment = await worker.assignment();
+
+    worker.finish([assignment]);
+    await worker.recorded();
+    worker.finish([assignment]);
+
+    expect(await worker.recorded()).toEqual([assignment.attempt]);
+    expect(await t.store.counts('default')).toMatchObject({ succeeded: 1, running: 0 });
+  });
+
+  it('counts and logs a stale result, changes nothing, and lets the worker forget it', async () => {
+    const { dispatch, lines } = await t.scheduler();
+    const [ulid] = await t.submit(1);
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+    const assignment = await worker.assignment();
+    const stranger = { ...assignment, attempt: { ...assignment.attempt!, attemptId: 'nobody.0' } };
+
+    worker.finish([stranger]);
+
+    expect(await worker.recorded()).toEqual([stranger.attempt]);
+    expect(dispatch.counters.staleAttempts).toBe(1);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        fields: expect.objectContaining({ code: 'stale_attempt', attempt: 'nobody.0' }) as object,
+      }),
+    );
+    expect((await t.job(ulid as string)).state).toBe('running');
+  });
+
+  it('puts what was given back unstarted at its old place, without counting a start', async () => {
+    const { dispatch } = await t.scheduler();
+    const [first] = await t.submit(2);
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+    const assignment = await worker.assignment();
+
+    worker.giveBack(assignment, ReturnReason.UNSTARTED);
+    await worker.recorded();
+    worker.grant(1);
+
+    const again = await worker.assignment();
+    expect(again).toMatchObject({ number: 1, attempt: { jobId: `default:${first}` } });
+  });
+
+  it('lets the pools of a worker take turns', async () => {
+    const { dispatch } = await t.scheduler();
+    await t.submit(3, { pool: 'red' });
+    await t.submit(3, { pool: 'blue' });
+    const worker = await new ScriptedWorker({ pools: ['red', 'blue'] }).connect(dispatch);
+    const order: (string | undefined)[] = [];
+
+    for (let i = 0; i < 6; i += 1) {
+      worker.grant(1);
+      const assignment = await worker.assignment();
+      order.push(assignment.attempt?.jobId.split(':')[0]);
+      worker.finish([assignment]);
+    }
+
+    expect(order.slice(0, 2).sort()).toEqual(['blue', 'red']);
+    expect(order).toEqual([...order.slice(0, 2), ...order.slice(0, 2), ...order.slice(0, 2)]);
+  });
+
+  it('promotes a delayed job when it is due', async () => {
+    const { dispatch } = await t.scheduler();
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+
+    const [ulid] = await t.submit(1, { delayMs: 50 });
+
+    expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
+  });
+
+  it('retries a failed job with attempts left', async () => {
+    const { dispatch } = await t.scheduler();
+    const backoff = { type: 'fixed', delayMs: 20, factor: 1, maxDelayMs: 20, jitter: 'none' } as const;
+    await t.submit(1, { rule: { attempts: 2, backoff } });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(2);
+
+    worker.finish([await worker.assignment()], { outcome: Outcome.FAILED, exitCode: 1 });
+
+    expect(await worker.assignment()).toMatchObject({ number: 2 });
+  });
+
+  it('packs many assignments into frames of at most 256 KiB', async () => {
+    const { dispatch } = await t.scheduler();
+    await t.submit(10, { spec: { stdin: 'x'.repeat(100_000) } });
+    const worker = await new ScriptedWorker({ slots: 10 }).connect(dispatch);
+
+    worker.grant(10);
+
+    const sizes: number[] = [];
+    while (sizes.reduce((sum, size) => sum + size, 0) < 10) {
+      sizes.push((await worker.assignments()).length);
+    }
+    expect(Math.max(...sizes)).toBe(2);
+  });
+});
