@@ -12,8 +12,8 @@ for _ = 1, (#ARGV - 4) / 6 do
   local ulid, attempt, stream, offset, sequence, data = arg(), arg(), arg(), num(), arg(), arg()
   local job = holders[ulid]
   if not job then
-    local v = redis.call('HMGET', jobKey(ulid), 'state', 'attempt', 'starts')
-    job = { ulid = ulid, held = v[1] == 'running', attempt = v[2], starts = tonumber(v[3]) or 0 }
+    local v = redis.call('HMGET', jobKey(ulid), 'state', 'attempt', 'starts', 'outputs')
+    job = { ulid = ulid, held = v[1] == 'running', attempt = v[2], starts = tonumber(v[3]) or 0, outputs = v[4] or '' }
     holders[ulid] = job
   end
   if job.held and job.attempt == attempt then
@@ -24,5 +24,6 @@ for _ = 1, (#ARGV - 4) / 6 do
     reply[#reply + 1] = 0
   end
 end
+flushOutput()
 flush()
 return reply

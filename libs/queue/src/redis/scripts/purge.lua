@@ -18,6 +18,7 @@ for i = 4, #ARGV do
     reply[#reply + 1] = 'purged'
   end
 end
+flushOutput()
 flush()
 noteEmptied()
 return reply

@@ -58,16 +58,16 @@ describe('reclaim', () => {
   });
 
   it('losses left to count carry over from chunk to chunk', async () => {
-    const ulids = await claimed(520);
+    const ulids = await claimed(220);
 
-    const replies = [await die(260), await die(260), await die(260)];
+    const replies = [await die(110), await die(110), await die(110)];
 
     expect(replies.map(({ moved, remaining }) => [moved.length, remaining])).toEqual([
-      [250, 270],
-      [250, 20],
+      [100, 120],
+      [100, 20],
       [20, 0],
     ]);
-    expect(replies.map(({ moved }) => moved.filter(({ lost }) => lost).length)).toEqual([250, 10, 0]);
+    expect(replies.map(({ moved }) => moved.filter(({ lost }) => lost).length)).toEqual([100, 10, 0]);
     expect(replies.flatMap(({ moved }) => moved.map(({ ulid }) => ulid))).toEqual(ulids);
     expect(await q.redis.exists(`${q.base}dying`)).toBe(0);
   });

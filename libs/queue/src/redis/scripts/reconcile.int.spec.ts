@@ -97,15 +97,16 @@ describe('reconcile', () => {
     expect((await hello(2, [])).requeued).toBe(1);
   });
 
-  it('takes steps of 250 and says when there is more', async () => {
+  it('takes steps of 100 and says when there is more', async () => {
     await q.openGate(SESSION);
     await q.add(...someJobs(300));
     for (let i = 0; i < 2; i += 1) {
       await q.store.claim(q.pool, [aWant(SESSION, { max: 150 })]);
     }
 
-    expect(await hello(2, [])).toMatchObject({ requeued: 250, more: true });
-    expect(await hello(2, [])).toMatchObject({ requeued: 50, more: false });
+    expect(await hello(2, [])).toMatchObject({ requeued: 100, more: true });
+    expect(await hello(2, [])).toMatchObject({ requeued: 100, more: true });
+    expect(await hello(2, [])).toMatchObject({ requeued: 100, more: false });
     expect(await q.store.counts(q.pool)).toMatchObject({ queued: 300, running: 0 });
   });
 
@@ -124,7 +125,7 @@ describe('reconcile', () => {
     await q.add(...someJobs(300));
     await q.store.claim(q.pool, [aWant(SESSION, { max: 250 })]);
     await q.store.claim(q.pool, [aWant(SESSION, { max: 50 })]);
-    expect((await q.store.reclaim(q.pool, { session: SESSION, losses: 0, reason: 'gone' })).remaining).toBe(50);
+    expect((await q.store.reclaim(q.pool, { session: SESSION, losses: 0, reason: 'gone' })).remaining).toBe(200);
 
     await expect(hello(9, [])).rejects.toThrow(StaleEpochError);
 

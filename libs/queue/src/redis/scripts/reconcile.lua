@@ -7,7 +7,7 @@
 -- Errors: STALE_EPOCH below the gate's epoch, or the session's death is being carried out; nothing is written.
 --- @include pool
 --- @include job
-local STEP = 250
+local STEP = 100 -- with all their indexes: a few ms
 local session, epoch, isLast, count = arg(), num(), arg() == '1', num()
 local open = tonumber(redis.call('HGET', base .. 'gates', session)) or 0
 if epoch < open then

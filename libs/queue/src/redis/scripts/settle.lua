@@ -78,5 +78,6 @@ for i = 1, num() do
   reply[i] = verdict
 end
 
+flushOutput()
 flush()
 return reply

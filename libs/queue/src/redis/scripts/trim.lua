@@ -54,6 +54,7 @@ local function removeBeyondCount()
 end
 
 local function removeOutputs()
+  flushOutput()
   local bytes = tonumber(redis.call('GET', base .. 'outputBytes')) or 0
   if bytes <= maxOutputBytes then
     return
@@ -127,6 +128,7 @@ removeBeyondCount()
 removeOutputs()
 removeCreated()
 removeIdleClients()
+flushOutput()
 flush()
 noteEmptied()
 for i = 6, #ARGV do

@@ -12,7 +12,7 @@ local NO_RULE = {}
 local function load(ulid)
   local key = jobKey(ulid)
   local v = redis.call('HMGET', key, 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker',
-    'epoch', 'fence', 'starts', 'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed')
+    'epoch', 'fence', 'starts', 'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed', 'outputs')
   if not v[1] then
     return nil
   end
@@ -21,7 +21,7 @@ local function load(ulid)
     place = v[4] or '', attempt = v[5] or '', session = v[6] or '', worker = v[7] or '', epoch = tonumber(v[8]) or 0,
     fence = tonumber(v[9]) or 0, starts = tonumber(v[10]) or 0, failures = tonumber(v[11]) or 0,
     losses = tonumber(v[12]) or 0, started = v[13] or '', cancel = v[14] or '', due = v[15] or '', op = v[16] or '',
-    closed = v[17] or '' }
+    closed = v[17] or '', outputs = v[18] or '' }
 end
 
 local function nextPlace(priority)

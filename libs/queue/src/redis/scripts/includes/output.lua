@@ -3,6 +3,15 @@
 -- first quarter of the cap of either stream, as they came) and one tail for each stream (its last three quarters). An
 -- entry is "o 1024 7\n" and the bytes: stream, offset, sequence. Bytes are never looked at.
 local OUTPUTS_KEPT = 20
+local outputDelta = 0
+
+-- Adds to the bytes of all outputs what changed; before `flush`, and before they are looked at.
+local function flushOutput()
+  if outputDelta ~= 0 then
+    redis.call('INCRBY', base .. 'outputBytes', int(outputDelta))
+    outputDelta = 0
+  end
+end
 
 -- Removes the output of one start. Answers its bytes.
 local function dropOutput(ulid, start)
@@ -11,9 +20,7 @@ local function dropOutput(ulid, start)
   local bytes = tonumber(redis.call('HGET', key, 'bytes')) or 0
   redis.call('UNLINK', key, key .. ':head', key .. ':stdout', key .. ':stderr')
   redis.call('ZREM', base .. 'outputs', member)
-  if bytes > 0 then
-    redis.call('DECRBY', base .. 'outputBytes', int(bytes))
-  end
+  outputDelta = outputDelta - bytes
   return bytes
 end
 
@@ -21,7 +28,7 @@ end
 local function listOutput(job)
   local starts = {}
   local own = int(job.starts)
-  for start in string.gmatch(redis.call('HGET', jobKey(job.ulid), 'outputs') or '', '%d+') do
+  for start in string.gmatch(job.outputs, '%d+') do
     if start ~= own then
       starts[#starts + 1] = start
     end
@@ -30,7 +37,8 @@ local function listOutput(job)
   if #starts > OUTPUTS_KEPT then
     dropOutput(job.ulid, table.remove(starts, 1))
   end
-  redis.call('HSET', jobKey(job.ulid), 'outputs', table.concat(starts, ' '))
+  job.outputs = table.concat(starts, ' ')
+  redis.call('HSET', jobKey(job.ulid), 'outputs', job.outputs)
 end
 
 local function chunkEntry(stream, offset, sequence, data)
@@ -52,13 +60,13 @@ local function trimTail(key, stream, excess)
   return excess
 end
 
--- Appends to the output of the start that holds the job (`job`: ulid, starts, attempt; checked by the caller). What lies
--- below the end is stored already; what begins beyond it leaves a gap. `cap` is in bytes, for each stream. Answers the
--- end: everything below it needs not be sent again.
+-- Appends to the output of the start that holds the job (`job`: ulid, starts, attempt, outputs; checked by the caller).
+-- What lies below the end is stored already; what begins beyond it leaves a gap. `cap` is in bytes, for each stream.
+-- Answers the end: everything below it needs not be sent again. `flushOutput` has to follow.
 local function appendChunk(job, stream, offset, sequence, data, cap)
   local member = job.ulid .. ':' .. int(job.starts)
   local key = base .. 'o:' .. member
-  local meta = redis.call('HMGET', key, 'attempt', stream, stream .. '.tail')
+  local meta = redis.call('HMGET', key, 'attempt', stream, stream .. '.tail', 'bytes', 'truncated')
   if meta[1] ~= job.attempt then
     -- None yet, or that of an attempt that was taken back as unstarted: its number is used again.
     if meta[1] then
@@ -72,7 +80,7 @@ local function appendChunk(job, stream, offset, sequence, data, cap)
   if past <= stop then
     return stop
   end
-  local truncated = offset > stop
+  local truncated = meta[5] == '1' or offset > stop
   if offset < stop then
     data = string.sub(data, stop - offset + 1)
     offset = stop
@@ -96,12 +104,9 @@ local function appendChunk(job, stream, offset, sequence, data, cap)
     tail = tail + #data - excess
     added = added + #data - excess
   end
-  redis.call('HSET', key, 'attempt', job.attempt, stream, int(past), stream .. '.tail', int(tail))
-  if truncated then
-    redis.call('HSET', key, 'truncated', '1')
-  end
-  redis.call('HINCRBY', key, 'bytes', int(added))
-  redis.call('INCRBY', base .. 'outputBytes', int(added))
+  redis.call('HSET', key, 'attempt', job.attempt, stream, int(past), stream .. '.tail', int(tail), 'bytes',
+    int((tonumber(meta[4]) or 0) + added), 'truncated', truncated and '1' or '')
+  outputDelta = outputDelta + added
   push(adds, base .. 'outputs', int(now), member)
   return past
 end
