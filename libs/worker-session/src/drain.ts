@@ -19,6 +19,8 @@ export interface DrainParams {
   target: () => DrainTarget;
   /** For what runs; 0 = without limit. */
   timeoutMs: number;
+  /** For the reports of what has ended. */
+  recordLimitMs: number;
   clock: Clock;
   logger: Logger;
   /** Called once. */
@@ -48,7 +50,7 @@ export class Drain {
       this.params.logger.info('draining', { running: target().isBusy });
       target().drain();
     }
-    if (limited && timeoutMs > 0) {
+    if (!this.done && limited && timeoutMs > 0) {
       this.runTimer ??= clock.setTimer(timeoutMs, () => {
         this.params.logger.warn('the drain takes too long; what still runs is handed back', { timeoutMs });
         this.limitRecording();
@@ -72,7 +74,7 @@ export class Drain {
   }
 
   private limitRecording(): void {
-    this.recordTimer ??= this.params.clock.setTimer(RECORD_LIMIT_MS, () => {
+    this.recordTimer ??= this.params.clock.setTimer(this.params.recordLimitMs, () => {
       this.params.logger.warn('leaving although not everything is recorded; the rest will be taken for lost');
       this.finish();
     });

@@ -5,7 +5,7 @@ import type { Logger } from '@orchestrator/telemetry';
 
 import { Connector } from './connector.js';
 import { Dialing } from './dialing.js';
-import { Drain, type DrainTarget } from './drain.js';
+import { Drain, type DrainTarget, RECORD_LIMIT_MS } from './drain.js';
 import { JoinRefusedError } from './errors.js';
 import type { RunnerFactory } from './runner.js';
 import { type WorkerIdentity, WorkerSession, type WorkerUsage } from './session.js';
@@ -17,6 +17,8 @@ export interface WorkerParams {
   schedulers: readonly string[];
   /** 0 = without limit. */
   drainTimeoutMs: number;
+  /** After the last attempt has ended its report may take this long to be recorded. Default `RECORD_LIMIT_MS`. */
+  recordLimitMs?: number;
   transport: SchedulerTransport;
   createRunner: RunnerFactory;
   /** Ends what earlier sessions of this worker's id left on this host. */
@@ -59,6 +61,7 @@ export class OrchestratorWorker implements Service {
     this.drain = new Drain({
       target: () => this.drainTarget(),
       timeoutMs: params.drainTimeoutMs,
+      recordLimitMs: params.recordLimitMs ?? RECORD_LIMIT_MS,
       clock: params.clock,
       logger: params.logger,
       onDone: () => this.drained.resolve(),

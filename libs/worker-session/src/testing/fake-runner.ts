@@ -1,5 +1,6 @@
 import type { ExecutorEnd } from '@orchestrator/execution';
 
+import { WakeUp } from '../wake-up.js';
 import type { AssignedAttempt, AttemptRunner, RunnerEvents } from '../runner.js';
 
 /** A runner that runs nothing: a spec says what becomes of each attempt. */
@@ -11,12 +12,22 @@ export class FakeRunner implements AttemptRunner {
   killedAll = 0;
   stopped = false;
 
+  private readonly started = new WakeUp();
+
   constructor(readonly events: RunnerEvents) {}
+
+  /** Resolves when it was told to run this. */
+  async hasRun(attemptId: string): Promise<void> {
+    while (!this.ran.includes(attemptId)) {
+      await this.started.wait(new AbortController().signal);
+    }
+  }
 
   async start(): Promise<void> {}
 
   run(attempt: AssignedAttempt): void {
     this.ran.push(attempt.ref.attemptId);
+    this.started.call();
   }
 
   cancel(attemptId: string): void {
