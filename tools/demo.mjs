@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { bootstrap } from './lib/bootstrap.mjs';
-import { build } from './lib/build.mjs';
+import { buildPrograms } from './lib/build.mjs';
 import { demoJobs, JOBS, verifyDemo } from './lib/demo-jobs.mjs';
 import { onStop } from './lib/on-stop.mjs';
 import { freePort } from './lib/ports.mjs';
@@ -23,7 +23,7 @@ const DONE_WITHIN_MS = 120_000;
 
 await bootstrap();
 console.log('building …');
-await build();
+await buildPrograms();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'orchestrator-demo-'));
 const server = process.env.ORCHESTRATOR_REDIS_URL
   ? undefined

@@ -1,7 +1,7 @@
 // npm start: everything from a fresh clone to a running system, in the foreground. Ctrl-C drains it and stops exactly
 // what it started.
 import { bootstrap } from './lib/bootstrap.mjs';
-import { build } from './lib/build.mjs';
+import { buildPrograms } from './lib/build.mjs';
 import { readFlags } from './lib/flags.mjs';
 import { onStop } from './lib/on-stop.mjs';
 import { freePort, isFree } from './lib/ports.mjs';
@@ -21,7 +21,7 @@ let force = () => process.exit(1);
 
 await bootstrap();
 console.log('building …');
-await build();
+await buildPrograms();
 const httpPort = await portFor('http-port');
 const grpcPort = await portFor('grpc-port');
 const redis = await obtainRedis('npm start');

@@ -1,19 +1,18 @@
 import { bin } from './root.mjs';
 import { run } from './run.mjs';
 
-/** Compiles every library and both programs, quietly; about a second when nothing has changed. False: it says why. */
-export async function builds() {
-  const done = await run(bin('nx'), ['run-many', '-t', 'build', '--output-style=stream'], { capture: true });
+/** Compiles both programs and what they use, in one process: half a second when nothing has changed. Or ends the tool. */
+export async function buildPrograms() {
+  const programs = ['scheduler', 'worker'].map((app) => `apps/${app}/tsconfig.lib.json`);
+  const done = await run(bin('tsc'), ['-b', ...programs], { capture: true });
   if (!done.ok) {
     process.stderr.write(done.output);
     console.error('the build failed: its words are above');
-  }
-  return done.ok;
-}
-
-/** The same, or the end of the tool. */
-export async function build() {
-  if (!(await builds())) {
     process.exit(1);
   }
+}
+
+/** Every project's own target, as in `npx nx build scheduler`: cached, and restored where it was built before. */
+export async function buildAll(args = []) {
+  return run(bin('nx'), ['run-many', '-t', 'build', ...args]);
 }
