@@ -31,6 +31,7 @@ const server = process.env.ORCHESTRATOR_REDIS_URL
 const logs = [];
 const bar = createProgressBar(JOBS);
 let killed = false;
+let clearing;
 const system = new System({
   redisUrl: process.env.ORCHESTRATOR_REDIS_URL ?? `redis://127.0.0.1:${server.port}`,
   httpPort: await freePort(),
@@ -153,10 +154,9 @@ function summarize(jobs, kill) {
 ${jobs.filter((job) => job.state === 'succeeded').length} of ${JOBS} jobs succeeded in ${((performance.now() - started) / 1_000).toFixed(1)} s
   by worker:          ${WORKERS.map((id) => `${id} ${by(id)}`).join(', ')}
   lost with ${VICTIM}: ${lost.length} of ${kill.held.length} it was shown to run, each run again elsewhere and accepted once
-  attempts used up:   0 (the loss of a worker costs none)`);
+  attempts used up:   none by the loss (each job had only one)`);
 }
 
-let clearing;
 function clearUp() {
   clearing ??= (async () => {
     await system.stop();
