@@ -238,6 +238,19 @@ describe('ExecutorProcess: what a command gets', () => {
     expect(ends.map((end) => end.outcome)).toEqual(['succeeded', 'succeeded']);
   });
 
+  it('gives it streams that can be opened by name', async () => {
+    const { runToEnd } = await startExecutor();
+
+    const end = await runToEnd({
+      command: 'cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr',
+      stdin: 'in\n',
+    });
+
+    expect(end.outcome).toBe('succeeded');
+    expect(toText(end.output, 'stdout')).toBe('in\nout\n');
+    expect(toText(end.output, 'stderr')).toBe('err\n');
+  });
+
   it('gives it no input without stdin', async () => {
     const { run, started } = await startExecutor();
 

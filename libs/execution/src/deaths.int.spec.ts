@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { systemClock } from '@orchestrator/core';
 import { GoneReason, type GoneRequest, WorkerServiceDefinition } from '@orchestrator/proto-types';
@@ -111,6 +114,18 @@ describe('ExecutorProcess: the worker dies', () => {
     process.kill(worker.executorPid, 'SIGKILL');
 
     await eventually(1_500, () => worker.marked().length === 0);
+  });
+
+  it('has a guard that needs no grep', async () => {
+    const bin = mkdtempSync(join(tmpdir(), 'no-grep-'));
+    ['sleep', 'rm'].forEach((name) => symlinkSync(`/bin/${name}`, join(bin, name)));
+    const worker = await startWorkerProcess([{ command: 'sleep 100 & sleep 100' }], { environment: { PATH: bin } });
+
+    worker.child.kill('SIGKILL');
+    process.kill(worker.executorPid, 'SIGKILL');
+
+    await eventually(3_000, () => worker.marked().length === 0);
+    rmSync(bin, { recursive: true });
   });
 
   it('kills the commands of a stopped worker when the lease runs out', async () => {

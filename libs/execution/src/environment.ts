@@ -1,7 +1,7 @@
 /** What a command gets of the worker's environment. Everything else, above all the worker's secrets, stays there. */
 export const BASE_VARIABLES = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR'] as const;
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The base environment and what `executor.passEnv` names, as far as they are set. */
 export function pickEnvironment(

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 
 import type { Clock, Timer } from '@orchestrator/core';
@@ -34,6 +35,7 @@ export interface ExecutorLinkParams {
 export class ExecutorLink {
   readonly pid: number;
   readonly channel: FrameChannel<ToExecutor, FromExecutor>;
+  private directory: string | undefined;
   private readonly child: ChildProcess;
   private readonly closed = createDeferred();
   private readonly ready = createDeferred();
@@ -92,8 +94,16 @@ export class ExecutorLink {
     }
   }
 
+  /** It was killed, and its guard, too: what they would have removed. */
+  removeDirectory(): void {
+    if (this.directory !== undefined) {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+
   private accept(message: FromExecutor): void {
     if (message.kind === 'ready') {
+      this.directory = message.directory;
       this.ready.resolve();
     } else if (message.kind === 'pong') {
       this.answered = message.number;

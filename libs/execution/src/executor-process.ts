@@ -236,6 +236,7 @@ export class ExecutorProcess implements Executor {
   private async sweep(): Promise<void> {
     const prefix = toMarkPrefix(this.owner);
     await sweepUntilNone(this.params.clock, (mark) => mark.startsWith(prefix));
+    this.link?.removeDirectory();
   }
 
   private ask(toMessage: (number: number) => ToExecutor): Promise<void> {

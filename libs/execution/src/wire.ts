@@ -33,7 +33,8 @@ export type ToExecutor =
   | { kind: 'ping'; number: number };
 
 export type FromExecutor =
-  | { kind: 'ready' }
+  /** `directory` is to be removed if the executor cannot do it itself. */
+  | { kind: 'ready'; directory: string | undefined }
   | { kind: 'started'; attemptId: string; pid: number; startedAtWallMs: number }
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }

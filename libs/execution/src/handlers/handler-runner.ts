@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@orchestrator/core';
 import type { Logger } from '@orchestrator/telemetry';
 
+import { createDeferred, type Deferred } from '../deferred.js';
 import type { ExecutorEnd, ExecutorEvents, OutputStreamName } from '../executor.js';
 import { setLongTimer } from '../process/long-timer.js';
 import { toHandlerEnd } from './handler-end.js';
@@ -32,7 +33,13 @@ interface Running {
   startedAtWallMs: number;
   timer: Timer | undefined;
   endRequest: { reason: 'timeout' | 'cancelled'; message: string } | undefined;
+  /** It is being killed: settled when it has ended, and nothing is reported. */
+  killed: Deferred<void> | undefined;
 }
+
+const THREAD_ENDED = 'its thread was ended to stop a handler that did not heed its signal';
+/** One that is killed may heed its signal for this long before its thread, with all others, is ended. */
+const KILL_GRACE_MS = 1_000;
 
 /**
  * Runs handlers in a worker thread, many at a time, fed in batches: the worker's main thread stays free for its stream.
@@ -73,6 +80,7 @@ export class HandlerRunner {
       startedAtWallMs: clock.wallMs(),
       timer: undefined,
       endRequest: undefined,
+      killed: undefined,
     });
     this.noteBusy();
     this.link.send({ kind: 'run', attempt });
@@ -89,16 +97,18 @@ export class HandlerRunner {
     this.endSoon(attemptId, { reason: 'cancelled', message: reason });
   }
 
-  /**
-   * Nothing of it runs when this resolves, and nothing is reported. There is no gentle way: its thread is ended, and what
-   * else ran there is lost.
-   */
+  /** Nothing of it runs when this resolves, and nothing is reported. */
   async kill(attemptId: string): Promise<void> {
     this.waiting = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
-    if (this.forget(attemptId) !== undefined) {
-      this.replace('its thread was ended to stop another handler');
+    const running = this.running.get(attemptId);
+    if (running !== undefined && running.killed === undefined) {
+      running.killed = createDeferred();
+      running.timer?.cancel();
+      this.link?.send({ kind: 'abort', attemptId, reason: 'lost', message: "the job is not this worker's any more" });
+      const graceMs = Math.min(running.attempt.killGraceMs, KILL_GRACE_MS);
+      running.timer = this.params.clock.setTimer(graceMs, () => this.replace(THREAD_ENDED));
     }
-    await this.replacing;
+    await running?.killed?.promise;
   }
 
   async killAll(): Promise<void> {
@@ -171,7 +181,7 @@ export class HandlerRunner {
     const { timeoutMs } = running.attempt;
     running.startedAtMs = clock.monotonicMs();
     running.startedAtWallMs = clock.wallMs();
-    if (timeoutMs > 0 && running.endRequest === undefined) {
+    if (timeoutMs > 0 && running.endRequest === undefined && running.killed === undefined) {
       const message = `did not end within ${timeoutMs} ms`;
       running.timer = setLongTimer(clock, timeoutMs, () => this.endSoon(attemptId, { reason: 'timeout', message }));
     }
@@ -180,7 +190,9 @@ export class HandlerRunner {
 
   private settled(message: Extract<FromThread, { kind: 'settled' }>): void {
     const running = this.forget(message.attemptId);
-    if (running !== undefined) {
+    if (running?.killed !== undefined) {
+      this.noteBusy();
+    } else if (running !== undefined) {
       const { outcome, aborted, counts, output } = message;
       // One whose end crossed the cancel ended by itself.
       const endRequest = aborted ? running.endRequest : undefined;
@@ -191,14 +203,14 @@ export class HandlerRunner {
 
   private endSoon(attemptId: string, endRequest: NonNullable<Running['endRequest']>): void {
     const running = this.running.get(attemptId);
-    if (running === undefined || running.endRequest !== undefined) {
+    if (running === undefined || running.endRequest !== undefined || running.killed !== undefined) {
       return;
     }
     running.endRequest = endRequest;
     running.timer?.cancel();
     this.link?.send({ kind: 'abort', attemptId, ...endRequest });
     running.timer = setLongTimer(this.params.clock, running.attempt.killGraceMs, () => {
-      this.replace('its thread was ended to stop a handler that did not heed its signal', attemptId);
+      this.replace(THREAD_ENDED, attemptId);
     });
   }
 
@@ -211,8 +223,8 @@ export class HandlerRunner {
       await before;
       await link?.end();
       const ended = culprit === undefined ? undefined : this.forget(culprit);
-      const lost = [...this.running.keys()];
-      lost.forEach((attemptId) => this.forget(attemptId));
+      const lost = [...this.running.values()].flatMap(({ attempt, killed }) => (killed ? [] : [attempt.attemptId]));
+      [...this.running.keys()].forEach((attemptId) => this.forget(attemptId));
       this.noteBusy();
       if (ended?.endRequest !== undefined) {
         this.params.events.ended(this.unsettledEnd(ended.attempt, ended.endRequest, ended));
@@ -242,6 +254,7 @@ export class HandlerRunner {
     const running = this.running.get(attemptId);
     running?.timer?.cancel();
     this.running.delete(attemptId);
+    running?.killed?.resolve();
     return running;
   }
 

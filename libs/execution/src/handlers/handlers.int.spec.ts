@@ -170,6 +170,30 @@ describe('HandlerRunner: ending a handler', () => {
     expect((await runToEnd('add', { a: 1, b: 1 })).end.result).toBe(2);
   });
 
+  it('kills one that heeds its signal without a word and without harm to the others', async () => {
+    const { ended, ends, run, runner, started } = await startHandlers();
+    const [heeds, innocent] = [run('heeds'), run('sleeps', 300)];
+    await Promise.all([started(heeds), started(innocent)]);
+
+    await runner.kill(heeds);
+
+    expect(ends).toEqual([]);
+    expect((await ended(innocent)).outcome).toBe('succeeded');
+    expect(ends).toHaveLength(1);
+  });
+
+  it('kills one that does not heed its signal with its thread', async () => {
+    const { ends, executorLost, run, runner, started } = await startHandlers();
+    const [ignores, innocent] = [run('ignores'), run('heeds')];
+    await Promise.all([started(ignores), started(innocent)]);
+    const lost = executorLost();
+
+    await runner.kill(ignores);
+
+    expect((await lost).attemptIds).toEqual([innocent]);
+    expect(ends).toEqual([]);
+  });
+
   it('kills all without a word', async () => {
     const { busy, ends, run, runner, started } = await startHandlers();
     await started(run('heeds'));

@@ -27,6 +27,10 @@ export class AttemptOutput {
     this.captures[stream].append(chunk);
   }
 
+  get bytes(): number {
+    return this.captures.stdout.total + this.captures.stderr.total;
+  }
+
   get hasUnsent(): boolean {
     return STREAMS.some((stream) => this.sentTo[stream] < this.captures[stream].total);
   }

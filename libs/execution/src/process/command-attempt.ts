@@ -1,9 +1,6 @@
-import type { ChildProcess } from 'node:child_process';
-import { Readable } from 'node:stream';
-
 import type { Clock, Timer } from '@orchestrator/core';
 
-import type { AttemptToRun, ExecutorEnd, OutputStreamName } from '../executor.js';
+import type { AttemptToRun, ExecutorEnd } from '../executor.js';
 import { hasProc, readStat, sendSignal } from '../proc.js';
 import { AttemptOutput } from './attempt-output.js';
 import { type CommandExit, type EndRequest, toEnd, toSpawnErrorEnd } from './command-end.js';
@@ -11,7 +8,9 @@ import { drainOutput } from './drain.js';
 import type { LiveOutput } from './live-output.js';
 import { setLongTimer } from './long-timer.js';
 import type { MarkSweeper } from './mark-sweeper.js';
-import { spawnCommand, toSpawnFailure } from './spawn-command.js';
+import type { PipePool } from './pipe-pool.js';
+import { type SpawnedCommand, spawnCommand } from './spawn-command.js';
+import { toSpawnFailure } from './spawn-failure.js';
 
 export interface CommandAttemptParams {
   attempt: AttemptToRun;
@@ -21,6 +20,7 @@ export interface CommandAttemptParams {
   clock: Clock;
   sweeper: MarkSweeper;
   live: LiveOutput;
+  pipes: PipePool;
   raiseOom: <T>(spawn: () => T) => T;
   onStarted: (pid: number, startedAtWallMs: number) => void;
   /** Called once, unless it was killed before. */
@@ -38,7 +38,7 @@ export interface CommandAttemptParams {
  */
 export class CommandAttempt {
   readonly output: AttemptOutput;
-  private child: ChildProcess | undefined;
+  private spawned: SpawnedCommand | undefined;
   private pid = 0;
   private startedAtMs = 0;
   private startedAtWallMs = 0;
@@ -52,19 +52,26 @@ export class CommandAttempt {
   }
 
   start(): void {
-    const { attempt, clock, raiseOom } = this.params;
+    const { attempt, clock, live } = this.params;
     this.startedAtMs = clock.monotonicMs();
     this.startedAtWallMs = clock.wallMs();
     try {
-      this.child = raiseOom(() => spawnCommand(attempt, this.params));
+      this.spawned = spawnCommand(attempt, {
+        ...this.params,
+        onData: (stream, chunk) => {
+          this.output.append(stream, chunk);
+          live.notice(this.output, this.startedAtMs);
+        },
+      });
     } catch (error) {
       this.failToStart(error);
       return;
     }
-    this.child.once('error', (error) => this.failToStart(error));
-    this.pid = this.child.pid ?? 0;
+    const { child } = this.spawned;
+    child.once('error', (error) => this.failToStart(error));
+    this.pid = child.pid ?? 0;
     if (this.pid > 1) {
-      this.follow(this.child);
+      this.follow(this.spawned);
     }
   }
 
@@ -80,29 +87,15 @@ export class CommandAttempt {
     this.destroyStreams();
   }
 
-  private follow(child: ChildProcess): void {
+  private follow({ child, input }: SpawnedCommand): void {
     const { attempt, clock, onStarted } = this.params;
     onStarted(this.pid, this.startedAtWallMs);
-    this.capture('stdout', child.stdout);
-    this.capture('stderr', child.stderr);
     child.once('exit', (code, signal) => void this.exited({ code, signal }));
-    if (child.stdin !== null) {
-      // It need not read what it is given.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(attempt.stdin);
-    }
+    input?.end(attempt.stdin);
     if (attempt.timeoutMs > 0) {
       const message = `did not end within ${attempt.timeoutMs} ms`;
       this.timeout = setLongTimer(clock, attempt.timeoutMs, () => this.terminate({ reason: 'timeout', message }));
     }
-  }
-
-  private capture(name: OutputStreamName, stream: Readable | null): void {
-    stream?.on('error', () => undefined);
-    stream?.on('data', (chunk: Buffer) => {
-      this.output.append(name, chunk);
-      this.params.live.notice(this.output, this.startedAtMs);
-    });
   }
 
   private terminate(request: EndRequest): void {
@@ -135,7 +128,11 @@ export class CommandAttempt {
     if (this.silenced) {
       return;
     }
-    await drainOutput(clock, this.streams());
+    await drainOutput({
+      clock,
+      streams: this.spawned?.outputs ?? [],
+      progress: () => this.output.bytes,
+    });
     if (this.endRequest !== undefined && hasProc) {
       await sweeper.kill(mark);
     } else {
@@ -174,6 +171,7 @@ export class CommandAttempt {
     if (!this.silenced && this.exit === undefined && this.pid <= 1) {
       const { attempt, cwd, onEnded } = this.params;
       this.silence();
+      this.destroyStreams();
       onEnded(toSpawnErrorEnd(attempt.attemptId, toSpawnFailure(error, attempt, cwd), this.startedAtWallMs));
     }
   }
@@ -184,12 +182,8 @@ export class CommandAttempt {
     this.params.live.forget(this.output);
   }
 
-  private streams(): Readable[] {
-    return [this.child?.stdout, this.child?.stderr].filter((stream) => stream instanceof Readable);
-  }
-
   private destroyStreams(): void {
-    this.child?.stdin?.destroy();
-    this.streams().forEach((stream) => stream.destroy());
+    this.spawned?.input?.destroy();
+    this.spawned?.outputs.forEach((stream) => stream.destroy());
   }
 }

@@ -4,7 +4,7 @@ import type { AttemptEnd, Failure } from '@orchestrator/core';
 
 import type { ExecutorEnd } from '../executor.js';
 import type { AttemptOutput } from './attempt-output.js';
-import type { SpawnFailure } from './spawn-command.js';
+import type { SpawnFailure } from './spawn-failure.js';
 
 export interface CommandExit {
   code: number | null;

@@ -7,42 +7,40 @@ export const DRAIN_LIMIT_MS = 1_000;
 /** … and only while something comes this quickly: a grandchild that holds the pipe delays nothing. */
 const DRAIN_IDLE_MS = 30;
 
+export interface DrainParams {
+  clock: Clock;
+  streams: readonly Readable[];
+  /** Bytes read so far. */
+  progress: () => number;
+}
+
 /** Resolves when the streams have ended, or nothing comes any more, or the limit is over. */
-export function drainOutput(clock: Clock, streams: readonly Readable[]): Promise<void> {
+export function drainOutput({ clock, streams, progress }: DrainParams): Promise<void> {
   const startedAtMs = clock.monotonicMs();
   return new Promise((resolve) => {
-    let chunks = 0;
-    let seen = 0;
+    let seen = progress();
+    const finish = (): void => {
+      timer.cancel();
+      streams.forEach((stream) => stream.off('end', finishWhenOver).off('close', finishWhenOver));
+      resolve();
+    };
     const finishWhenOver = (): void => {
       if (streams.every((stream) => stream.readableEnded || stream.destroyed)) {
         finish();
       }
     };
-    // The timer may fire before the loop has read what is there: sockets are polled before an immediate runs.
-    const check = (): void => {
-      setImmediate(() => {
-        if (chunks === seen || clock.monotonicMs() - startedAtMs >= DRAIN_LIMIT_MS) {
-          finish();
-        } else {
-          seen = chunks;
-          timer = clock.setTimer(DRAIN_IDLE_MS, check);
-        }
-      });
-    };
-    const count = (): void => {
-      chunks += 1;
-    };
-    const finish = (): void => {
-      timer.cancel();
-      for (const stream of streams) {
-        stream.off('data', count).off('end', finishWhenOver).off('close', finishWhenOver);
+    const look = (): void => {
+      if (progress() === seen || clock.monotonicMs() - startedAtMs >= DRAIN_LIMIT_MS) {
+        finish();
+      } else {
+        seen = progress();
+        timer = clock.setTimer(DRAIN_IDLE_MS, lookSoon);
       }
-      resolve();
     };
-    let timer = clock.setTimer(DRAIN_IDLE_MS, check);
-    for (const stream of streams) {
-      stream.on('data', count).on('end', finishWhenOver).on('close', finishWhenOver);
-    }
+    // The timer may fire before the loop has read what is there: pipes are polled before an immediate runs.
+    const lookSoon = (): void => void setImmediate(look);
+    let timer = clock.setTimer(DRAIN_IDLE_MS, lookSoon);
+    streams.forEach((stream) => stream.on('end', finishWhenOver).on('close', finishWhenOver));
     finishWhenOver();
   });
 }

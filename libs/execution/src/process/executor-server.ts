@@ -12,10 +12,12 @@ import { LeaseWatch } from './lease-watch.js';
 import { LiveOutput } from './live-output.js';
 import { MarkSweeper } from './mark-sweeper.js';
 import { createOomRaiser } from './oom-score.js';
+import { PipePool } from './pipe-pool.js';
 import { WorkerEnd } from './worker-end.js';
 
 /** Started in one turn of the event loop; in between, pipes are read and ends noticed. */
 const STARTS_PER_TURN = 4;
+const PIPES_PER_START = 3;
 
 export interface ExecutorServerParams {
   clock: Clock;
@@ -31,6 +33,7 @@ export class ExecutorServer {
   private readonly live: LiveOutput;
   private readonly lease: LeaseWatch;
   private readonly raiseOom = createOomRaiser();
+  private readonly pipes = new PipePool();
   private waiting: AttemptToRun[] = [];
   private pumping = false;
   private setup: ExecutorSetup | undefined;
@@ -87,6 +90,7 @@ export class ExecutorServer {
       const dead = this.kill(this.allIds());
       await this.workerEnd?.afterPipeClosed(dead);
     }
+    this.pipes.remove();
     this.params.exit(0);
   }
 
@@ -95,11 +99,11 @@ export class ExecutorServer {
     this.setup = setup;
     this.workerEnd = new WorkerEnd({ clock, setup });
     if (hasProc) {
-      new Guard({ setup, clock }).start();
+      new Guard({ setup, clock, directory: this.pipes.directory }).start();
     } else {
       this.log('There is no /proc: what leaves its process group is not found, and nobody guards the executor', {});
     }
-    channel.send({ kind: 'ready' });
+    channel.send({ kind: 'ready', directory: this.pipes.directory });
   }
 
   /** In the order of their arrival. Nothing starts without a lease; a renewal may still be in the pipe. */
@@ -111,6 +115,7 @@ export class ExecutorServer {
   }
 
   private async startSome(): Promise<void> {
+    await this.pipes.reserve(STARTS_PER_TURN * PIPES_PER_START);
     if (!this.lease.valid) {
       await this.params.channel.quiet();
     }
@@ -141,6 +146,7 @@ export class ExecutorServer {
       clock,
       sweeper: this.sweeper,
       live: this.live,
+      pipes: this.pipes,
       raiseOom: this.raiseOom,
       onStarted: (pid, startedAtWallMs) => channel.send({ kind: 'started', attemptId, pid, startedAtWallMs }),
       onEnded: (end) => {
@@ -183,9 +189,9 @@ export class ExecutorServer {
   private async loseLease(): Promise<void> {
     const attemptIds = this.allIds();
     this.workerEnd?.leaseLost();
-    const dead = this.kill(attemptIds);
+    await this.kill(attemptIds);
+    // Not before: whoever hears of it may give them to somebody else.
     this.params.channel.send({ kind: 'leaseLost', attemptIds });
-    await dead;
     if (attemptIds.length > 0) {
       this.log('The lease ran out: everything was killed', { attempts: attemptIds.length });
     }

@@ -8,7 +8,8 @@ import { SHELL } from './spawn-command.js';
 
 /**
  * Sleeps in `read` until the pipe from the executor, its only writer, is closed: then the executor is dead. Kills all
- * that carry a mark of the session (its first argument), until two looks in a row find nothing.
+ * that carry a mark of the session (its first argument), until two looks in a row find nothing; then removes the executor's
+ * directory (the second).
  *
  * grep finds them in a few milliseconds. One that stops at the NUL bytes between the variables does not find the guard's
  * own second variable: then the shell's `read`, which skips NUL bytes, does it, a byte at a time.
@@ -37,10 +38,13 @@ while [ $clean -lt 2 ]; do
     if [ "$pid" != $$ ] && kill -9 "$pid" 2>/dev/null; then clean=0; fi
   done
 done
+[ -z "$2" ] || rm -rf "$2"
 `;
 
 export interface GuardParams {
   setup: ExecutorSetup;
+  /** Of the executor, removed when it is dead. */
+  directory: string | undefined;
   clock: Clock;
 }
 
@@ -51,8 +55,9 @@ export class Guard {
   constructor(private readonly params: GuardParams) {}
 
   start(): void {
-    const { baseEnvironment, owner } = this.params.setup;
-    const child = spawn(SHELL, ['-c', SCRIPT, 'orchestrator-guard', toMarkPrefix(owner)], {
+    const { directory = '', setup } = this.params;
+    const { baseEnvironment, owner } = setup;
+    const child = spawn(SHELL, ['-c', SCRIPT, 'orchestrator-guard', toMarkPrefix(owner), directory], {
       cwd: '/',
       detached: true,
       env: { ...baseEnvironment, [MARK_VARIABLE]: toMark(owner, GUARD_ROLE) },

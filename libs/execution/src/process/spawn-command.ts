@@ -1,8 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 
-import type { AttemptToRun } from '../executor.js';
+import type { AttemptToRun, OutputStreamName } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
+import type { PipeEnds, PipePool } from './pipe-pool.js';
 
 export const SHELL = '/bin/sh';
 
@@ -10,52 +13,72 @@ export interface SpawnContext {
   baseEnvironment: Readonly<Record<string, string>>;
   mark: string;
   cwd: string;
+  pipes: PipePool;
+  raiseOom: <T>(spawn: () => T) => T;
+  /** The chunk is valid only during the call. */
+  onData: (stream: OutputStreamName, chunk: Buffer) => void;
 }
 
-export interface SpawnFailure {
-  message: string;
-  /** Another try, perhaps on another machine, may find it different. */
-  retryable: boolean;
+export interface SpawnedCommand {
+  child: ChildProcess;
+  outputs: Readable[];
+  input: Writable | undefined;
 }
+
+/** All reads go through one buffer: what is to be kept is copied at once. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Starts it as a session of its own. @throws what Node throws at once: NUL bytes, too large an environment. */
-export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): ChildProcess {
+export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): SpawnedCommand {
+  const { baseEnvironment, cwd, mark, onData, pipes, raiseOom } = context;
   const [file, args] = toProgram(attempt);
-  return spawn(file, args, {
-    cwd: context.cwd,
-    detached: true,
-    env: { ...context.baseEnvironment, ...attempt.env, [MARK_VARIABLE]: context.mark },
-    stdio: [attempt.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-  });
+  const env = { ...baseEnvironment, ...attempt.env, [MARK_VARIABLE]: mark };
+  const stdin = attempt.stdin === undefined ? undefined : pipes.openInput();
+  const stdout = pipes.openOutput();
+  const stderr = pipes.openOutput();
+  const ends = [stdin, stdout, stderr].filter((pair) => pair !== undefined);
+  let child: ChildProcess;
+  try {
+    const first = attempt.stdin === undefined ? 'ignore' : (stdin?.theirs ?? 'pipe');
+    const stdio: StdioOptions = [first, stdout?.theirs ?? 'pipe', stderr?.theirs ?? 'pipe'];
+    child = raiseOom(() => spawn(file, args, { cwd, detached: true, env, stdio }));
+  } catch (error) {
+    ends.forEach(({ own }) => closeSync(own));
+    throw error;
+  } finally {
+    ends.forEach(({ theirs }) => closeSync(theirs));
+  }
+  const outputs = [
+    readFrom(stdout, child.stdout, (chunk) => onData('stdout', chunk)),
+    readFrom(stderr, child.stderr, (chunk) => onData('stderr', chunk)),
+  ].filter((stream) => stream !== undefined);
+  const input = stdin === undefined ? child.stdin : new Socket({ fd: stdin.own, readable: false, writable: true });
+  // It need not read what it is given, and may close what it writes to.
+  [...outputs, input].forEach((stream) => stream?.on('error', () => undefined));
+  return { child, outputs, input: input ?? undefined };
 }
 
-const DESCRIPTIONS: Record<string, { text: string; retryable: boolean }> = {
-  EACCES: { text: 'is not executable by this worker', retryable: true },
-  ENOENT: { text: 'was not found', retryable: true },
-  E2BIG: { text: 'is too large together with its environment', retryable: false },
-  ENOEXEC: { text: 'is not a program', retryable: true },
-  EAGAIN: { text: 'could not start: no more processes are allowed', retryable: true },
-  EMFILE: { text: 'could not start: the executor has too many files open', retryable: true },
-  ENFILE: { text: 'could not start: the machine has too many files open', retryable: true },
-  ENOMEM: { text: 'could not start: no memory', retryable: true },
-};
-
-/** A sentence that names what could not be started, where, and why. */
-export function toSpawnFailure(error: unknown, attempt: AttemptToRun, cwd: string): SpawnFailure {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const cwdProblem = describeCwd(cwd);
-  if (cwdProblem !== undefined && code !== 'E2BIG') {
-    return { message: `the working directory ${JSON.stringify(cwd)} ${cwdProblem}`, retryable: true };
+function readFrom(
+  ends: PipeEnds | undefined,
+  fallback: Readable | null,
+  onData: (chunk: Buffer) => void,
+): Readable | undefined {
+  if (ends === undefined) {
+    return fallback?.on('data', onData);
   }
-  const name =
-    attempt.argv === undefined ? 'the command' : `the program ${JSON.stringify(shortened(attempt.argv[0] ?? ''))}`;
-  const known = DESCRIPTIONS[code];
-  return known === undefined
-    ? {
-        message: `${name} could not start: ${error instanceof Error ? shortened(error.message) : code}`,
-        retryable: false,
-      }
-    : { message: `${name} ${known.text} (${code})`, retryable: known.retryable };
+  const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
+    fd: ends.own,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer: READ_BUFFER,
+      callback: (length) => {
+        onData(READ_BUFFER.subarray(0, length));
+        return true;
+      },
+    },
+  };
+  return new Socket(options).resume();
 }
 
 function toProgram(attempt: AttemptToRun): [string, string[]] {
@@ -64,16 +87,4 @@ function toProgram(attempt: AttemptToRun): [string, string[]] {
   }
   const [file = '', ...args] = attempt.argv ?? [];
   return [file, args];
-}
-
-function describeCwd(cwd: string): string | undefined {
-  try {
-    return statSync(cwd).isDirectory() ? undefined : 'is not a directory';
-  } catch (error) {
-    return `cannot be used (${error instanceof Error && 'code' in error ? String(error.code) : 'error'})`;
-  }
-}
-
-function shortened(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

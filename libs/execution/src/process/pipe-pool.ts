@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createDeferred, type Deferred } from '../deferred.js';
+import { DEFAULT_PATH } from '../environment.js';
+
+const BATCH = 96;
+const LOW = 32;
+
+export interface PipeEnds {
+  /** Ours, non-blocking. */
+  own: number;
+  /** The command's: to be closed here once it was started. */
+  theirs: number;
+}
+
+/**
+ * Real pipes for commands. What Node calls a pipe to a child is a socket, and a socket cannot be opened by name: under
+ * it `echo x >/dev/stderr` and `cat /dev/stdin` fail with ENXIO. Node cannot make a pipe, but it can open a named one
+ * twice and remove the name, so names are made in advance, many with one `mkfifo`.
+ */
+export class PipePool {
+  readonly directory: string | undefined;
+  private names: string[] = [];
+  private made = 0;
+  private filling: Deferred<void> | undefined;
+  private usable: boolean;
+
+  constructor() {
+    try {
+      this.directory = mkdtempSync(join(tmpdir(), 'orchestrator-pipes-'));
+    } catch {
+      // Nothing can be written here: commands get sockets.
+    }
+    this.usable = this.directory !== undefined;
+  }
+
+  /** Resolves when so many can be taken, or never could be. */
+  async reserve(count: number): Promise<void> {
+    while (this.usable && this.names.length < count) {
+      await this.fill();
+    }
+    if (this.usable && this.names.length < LOW) {
+      void this.fill();
+    }
+  }
+
+  /** A pipe that a command writes into. None when there are none: then Node's own will do. */
+  openOutput(): PipeEnds | undefined {
+    return this.take((name) => {
+      const own = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
+      return { own, theirs: openSync(name, constants.O_WRONLY) };
+    });
+  }
+
+  /** A pipe that a command reads from. */
+  openInput(): PipeEnds | undefined {
+    return this.take((name) => {
+      // A pipe opens for reading at once only when it has a writer, and for writing only when it has a reader.
+      const reader = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
+      const own = openSync(name, constants.O_WRONLY | constants.O_NONBLOCK);
+      const theirs = openSync(name, constants.O_RDONLY);
+      closeSync(reader);
+      return { own, theirs };
+    });
+  }
+
+  remove(): void {
+    if (this.directory !== undefined) {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+
+  private take(open: (name: string) => PipeEnds): PipeEnds | undefined {
+    const name = this.names.pop();
+    if (name === undefined) {
+      return undefined;
+    }
+    try {
+      return open(name);
+    } finally {
+      unlinkSync(name);
+    }
+  }
+
+  private fill(): Promise<void> {
+    this.filling ??= this.make();
+    return this.filling.promise;
+  }
+
+  private make(): Deferred<void> {
+    const filling = createDeferred();
+    const names = Array.from({ length: BATCH }, () => join(this.directory ?? '', String((this.made += 1))));
+    const done = (ok: boolean): void => {
+      if (ok) {
+        this.names.push(...names);
+      } else {
+        this.usable = false;
+      }
+      this.filling = undefined;
+      filling.resolve();
+    };
+    const child = spawn('mkfifo', ['-m', '600', ...names], { stdio: 'ignore', env: { PATH: DEFAULT_PATH } });
+    child.once('error', () => done(false));
+    child.once('exit', (code) => done(code === 0));
+    return filling;
+  }
+}
