@@ -59,11 +59,7 @@ if (wrong.length > 0) {
 process.exit(wrong.length > 0 ? 1 : 0);
 
 async function demonstrate() {
-  system.startScheduler();
-  for (const id of WORKERS) {
-    system.startWorker(id, ['--slots', SLOTS]);
-  }
-  if (!(await system.becomeReady(WORKERS))) {
+  if (!(await system.start(WORKERS, ['--slots', SLOTS]))) {
     throw new Error('scheduler and workers did not get ready');
   }
   console.log(`${JOBS} jobs over ${WORKERS.join(', ')}, ${SLOTS} slots each; ${VICTIM} will be killed`);

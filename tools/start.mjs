@@ -50,11 +50,7 @@ void redis.ended?.then((how) => {
 });
 
 const workers = Array.from({ length: flags.workers }, (_, index) => `worker-${index + 1}`);
-system.startScheduler();
-for (const id of workers) {
-  system.startWorker(id);
-}
-if (await system.becomeReady(workers)) {
+if (await system.start(workers)) {
   announce();
 } else if (!stopping) {
   console.error('it did not get ready; the lines above say why');

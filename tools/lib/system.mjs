@@ -31,23 +31,21 @@ export class System {
     return `http://localhost:${this.#httpPort}`;
   }
 
-  startScheduler() {
+  /**
+   * The scheduler, and once it answers the workers: they would dial, and say so, until it does. Resolves with true when
+   * all of them are alive, with false when one ended before.
+   */
+  async start(workers, workerFlags = []) {
     this.#start('scheduler', 'scheduler', ['--http-port', this.#httpPort, '--grpc-port', this.#grpcPort], {
       ORCHESTRATOR_REDIS_URL: this.#redisUrl,
     });
-  }
-
-  startWorker(id, flags = []) {
-    this.#start(id, 'worker', ['--id', id, '--schedulers', `127.0.0.1:${this.#grpcPort}`, ...flags]);
-  }
-
-  /** Resolves with true once the scheduler answers and these workers are alive, false when one of them ended before. */
-  async becomeReady(workers) {
-    const answer = await waitFor(
-      async () => this.#children.some((child) => child.end !== undefined) || (await this.#isReady(workers)),
-      { withinMs: READY_WITHIN_MS },
-    );
-    return answer === true && this.#children.every((child) => child.end === undefined);
+    if (!(await this.#becomesReady([]))) {
+      return false;
+    }
+    for (const id of workers) {
+      this.#start(id, 'worker', ['--id', id, '--schedulers', `127.0.0.1:${this.#grpcPort}`, ...workerFlags]);
+    }
+    return this.#becomesReady(workers);
   }
 
   pidOf(name) {
@@ -101,6 +99,12 @@ export class System {
         this.#onDeath(child);
       }
     });
+  }
+
+  async #becomesReady(workers) {
+    const someEnded = () => this.#stopping !== undefined || this.#children.some((child) => child.end !== undefined);
+    const ask = async () => someEnded() || (await this.#isReady(workers));
+    return (await waitFor(ask, { withinMs: READY_WITHIN_MS })) === true && !someEnded();
   }
 
   async #isReady(workers) {
