@@ -1,3 +1,5 @@
+import { VerdictKind } from '@orchestrator/proto-types';
+
 import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
 import { type FaultProxy, startFaultProxy } from './testing/fault-proxy.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
@@ -26,9 +28,9 @@ describe('a store that does not answer', () => {
     await t.submit(1);
     worker.finish([await worker.assignment()]); // Redis knows the script from now on
     await worker.recorded();
-    worker.grant(1);
-    void proxy.loseAnswers();
     const [ulid] = await t.submit(1);
+    void proxy.loseAnswers();
+    worker.grant(1);
     await t.until(
       'it was claimed',
       () => t.job(ulid as string),
@@ -45,6 +47,28 @@ describe('a store that does not answer', () => {
     worker.finish([assignment]);
     await worker.recorded();
     expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 1, workerLosses: 0 });
+  });
+
+  it('answers unknown for a pool that cannot be asked, and Held as soon as it can', async () => {
+    const { dispatch } = await t.scheduler({ poolsUrl: proxy.url, duties: false });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    const [ulid] = await t.submit(1);
+    worker.grant(1);
+    const assignment = await worker.assignment();
+    worker.break();
+
+    void proxy.loseAnswers();
+    await worker.connect(dispatch);
+    expect(worker.lastVerdicts).toEqual([`${assignment.attempt?.attemptId} ${VerdictKind.UNKNOWN}`]);
+    proxy.heal();
+
+    expect(await worker.inbox.take('held')).toEqual({
+      helloNumber: worker.helloNumber,
+      verdicts: [{ attempt: assignment.attempt, kind: VerdictKind.HELD }],
+    });
+    worker.finish([assignment]);
+    await worker.recorded();
+    expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 1 });
   });
 
   it('drops what arrives late for a worker that has said Hello again', async () => {

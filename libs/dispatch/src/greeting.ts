@@ -1,4 +1,4 @@
-import { type Clock, type Random, requireName, requirePoolName, sleep } from '@orchestrator/core';
+import { type Clock, InvalidValueError, type Random, requireName, requirePoolName, sleep } from '@orchestrator/core';
 import type { HelloReply, SessionRegistry } from '@orchestrator/heartbeat';
 import type { AttemptRef, Hello, Verdict } from '@orchestrator/proto-types';
 import { type HeldAttempt, type PendingOrder, type QueueStore, StaleEpochError } from '@orchestrator/queue';
@@ -43,10 +43,16 @@ export interface GreetingDeps {
   leaseMs: number;
 }
 
+/** Each one costs a dispatcher and a reconcile at every Hello. */
+const MAX_POOLS = 100;
+
 /** @throws {InvalidValueError} when it cannot be the Hello of a worker of ours. */
 export function checkHello(hello: Hello): void {
   requireName(hello.workerId, 'worker_id');
   requireName(hello.session, 'session');
+  if (hello.pools.length > MAX_POOLS) {
+    throw new InvalidValueError('pools', `pools has ${hello.pools.length} entries: expected at most ${MAX_POOLS}`);
+  }
   hello.pools.forEach((pool, index) => requirePoolName(pool, `pools[${index}]`));
 }
 
