@@ -107,10 +107,13 @@ export class System {
     return (await waitFor(ask, { withinMs: READY_WITHIN_MS })) === true && !someEnded();
   }
 
+  /** Connected to this very scheduler: sessions of an earlier run may seem alive for some seconds more. */
   async #isReady(workers) {
-    const list = (await this.get('/readyz')) && (await this.get('/api/v1/workers?limit=1000'));
-    const alive = new Set(list?.items.filter((worker) => worker.state === 'alive').map((worker) => worker.id));
-    return workers.every((id) => alive.has(id));
+    const scheduler = await this.get('/readyz');
+    const list = scheduler && (await this.get('/api/v1/workers?limit=1000'));
+    const isHere = (worker) => worker.state === 'alive' && worker.connectedTo === scheduler.id;
+    const here = new Set(list?.items.filter(isHere).map((worker) => worker.id));
+    return list !== undefined && workers.every((id) => here.has(id));
   }
 }
 
