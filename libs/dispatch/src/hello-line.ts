@@ -35,6 +35,7 @@ export class HelloLine {
   private async run(): Promise<void> {
     const { clock, random, logger, signal } = this.deps;
     const delay = new RetryDelay(random, { firstMs: 250, maxMs: 2_000 });
+    let told: Hello | undefined;
     while (this.waiting !== undefined && !signal.aborted) {
       const hello = this.waiting;
       try {
@@ -44,7 +45,10 @@ export class HelloLine {
           this.deps.onAnswer(hello, answer);
         }
       } catch (error) {
-        logger.warn('a Hello could not be registered; it is tried again', { worker: hello.workerId, error });
+        if (told !== hello) {
+          told = hello;
+          logger.warn('a Hello could not be registered; it is tried again', { worker: hello.workerId, error });
+        }
         await sleep(clock, delay.next(), signal);
       }
     }

@@ -27,6 +27,7 @@ export class PoolPromoter {
   private dueAt = Number.POSITIVE_INFINITY;
   private running: Promise<void> | undefined;
   private stopped = false;
+  private isLate = false;
   private readonly delay: RetryDelay;
   private readonly unsubscribe: () => void;
 
@@ -71,13 +72,17 @@ export class PoolPromoter {
     try {
       const { moved, nextDueInMs } = await this.deps.store.promote(this.pool);
       this.delay.reset();
+      this.isLate = false;
       nextMs = Math.min(nextMs, nextDueInMs ?? nextMs);
       if (moved > 0) {
         this.deps.onPromoted(this.pool);
       }
     } catch (error) {
       nextMs = this.delay.next();
-      this.deps.logger.warn('due jobs could not be moved; tried again soon', { pool: this.pool, error });
+      if (!this.isLate) {
+        this.deps.logger.warn('due jobs could not be moved; tried again until they can', { pool: this.pool, error });
+      }
+      this.isLate = true;
     }
     this.running = undefined;
     this.aim(Math.max(1, nextMs));

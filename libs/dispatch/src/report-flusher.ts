@@ -29,6 +29,7 @@ export class ReportFlusher<Report> {
   private readonly buffer = new ReportBuffer<Report>();
   private readonly overflowed = new Set<Assignee>();
   private alone = 0;
+  private isLate = false;
 
   constructor(private readonly params: ReportFlusherParams<Report>) {}
 
@@ -52,6 +53,7 @@ export class ReportFlusher<Report> {
     try {
       const verdicts = await this.params.send(batch.map(({ report }) => report));
       this.alone = Math.max(0, this.alone - 1);
+      this.isLate = false;
       this.record(batch, verdicts);
     } catch (error) {
       this.onFailure(batch, error);
@@ -91,7 +93,10 @@ export class ReportFlusher<Report> {
   private onFailure(batch: readonly ReportEntry<Report>[], error: unknown): void {
     const { pool, what, logger } = this.params;
     if (error instanceof StoreUnavailableError || error instanceof StaleCallError) {
-      logger.warn('reports were not recorded; they are sent again', { pool, what, reports: batch.length, error });
+      if (!this.isLate) {
+        logger.warn('reports were not recorded; they are sent again', { pool, what, reports: batch.length, error });
+      }
+      this.isLate = true;
       return;
     }
     logger.error('the store refused reports', { pool, what, reports: batch.length, error });
