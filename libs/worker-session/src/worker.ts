@@ -55,6 +55,7 @@ export class OrchestratorWorker implements Service {
   private readonly over = createDeferred<number>();
   private session: WorkerSession | undefined;
   private living: Promise<void> | undefined;
+  private isOver = false;
 
   constructor(private readonly params: WorkerParams) {
     this.dialing = new Dialing(params.schedulers, params.random);
@@ -81,9 +82,11 @@ export class OrchestratorWorker implements Service {
     return Promise.resolve();
   }
 
-  /** Drains; resolves when everything has ended. */
+  /** Drains, unless it is over already; resolves when everything has ended. */
   async stop(): Promise<void> {
-    this.drain.begin(true);
+    if (!this.isOver) {
+      this.drain.begin(true);
+    }
     await this.living?.catch(() => undefined);
   }
 
@@ -92,6 +95,7 @@ export class OrchestratorWorker implements Service {
     for (;;) {
       const exit = this.drain.isDraining ? 'drained' : await this.liveOnce();
       if (exit !== 'dead') {
+        this.isOver = true;
         this.over.resolve(WORKER_EXITS[exit]);
         return;
       }
@@ -121,6 +125,7 @@ export class OrchestratorWorker implements Service {
       const drained = this.drained.promise.then((): Exit => 'drained');
       const exit = await Promise.race([dialing, drained, session.ended.then((end) => end.kind)]);
       if (exit === 'superseded') {
+        stopDialing.abort();
         await this.sayGone(connector.address, session.id);
       } else if (exit === 'drained' && session.isWelcomed) {
         session.sayGoodbye();
