@@ -12,6 +12,8 @@ import { EXECUTOR_ROLE, MARK_VARIABLE, toMark } from './mark.js';
 import { CHANNEL_FD, type ExecutorSetup, type FromExecutor, type ToExecutor } from './wire.js';
 import { within } from './within.js';
 
+/** It keeps little, and a small process forks faster: 20 MB less than with Node's own choice. */
+const NODE_OPTIONS = ['--max-semi-space-size=1'];
 const START_LIMIT_MS = 10_000;
 /** What it had written before it ended is still read for this long. */
 const LAST_WORDS_MS = 500;
@@ -47,7 +49,7 @@ export class ExecutorLink {
 
   constructor(private readonly params: ExecutorLinkParams) {
     const { entry, setup } = params;
-    this.child = spawn(process.execPath, [entry], {
+    this.child = spawn(process.execPath, [...NODE_OPTIONS, entry], {
       cwd: setup.cwd,
       detached: true,
       env: { ...setup.baseEnvironment, [MARK_VARIABLE]: toMark(setup.owner, EXECUTOR_ROLE) },

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { DEFAULT_PATH } from '../environment.js';
 
 const BATCH = 96;
 const LOW = 32;
+const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export interface PipeEnds {
   /** Ours, non-blocking. */
@@ -49,19 +50,16 @@ export class PipePool {
 
   /** A pipe that a command writes into. None when there are none: then Node's own will do. */
   openOutput(): PipeEnds | undefined {
-    return this.take((name) => {
-      const own = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
-      return { own, theirs: openSync(name, constants.O_WRONLY) };
-    });
+    return this.take((open) => ({ own: open(READ_NOW), theirs: open(constants.O_WRONLY) }));
   }
 
   /** A pipe that a command reads from. */
   openInput(): PipeEnds | undefined {
-    return this.take((name) => {
+    return this.take((open) => {
       // A pipe opens for reading at once only when it has a writer, and for writing only when it has a reader.
-      const reader = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
-      const own = openSync(name, constants.O_WRONLY | constants.O_NONBLOCK);
-      const theirs = openSync(name, constants.O_RDONLY);
+      const reader = open(READ_NOW);
+      const own = open(constants.O_WRONLY | constants.O_NONBLOCK);
+      const theirs = open(constants.O_RDONLY);
       closeSync(reader);
       return { own, theirs };
     });
@@ -73,25 +71,37 @@ export class PipePool {
     }
   }
 
-  private take(open: (name: string) => PipeEnds): PipeEnds | undefined {
+  private take(openEnds: (open: (flags: number) => number) => PipeEnds): PipeEnds | undefined {
     const name = this.names.pop();
     if (name === undefined) {
       return undefined;
     }
+    const opened: number[] = [];
+    const open = (flags: number): number => {
+      const end = openSync(name, flags);
+      opened.push(end);
+      return end;
+    };
     try {
-      return open(name);
-    } finally {
+      const ends = openEnds(open);
       unlinkSync(name);
+      return ends;
+    } catch {
+      // Too many files are open, or somebody has tidied up: the names are made again.
+      opened.forEach((end) => closeSync(end));
+      this.names = [];
+      return undefined;
     }
   }
 
   private fill(): Promise<void> {
-    this.filling ??= this.make();
-    return this.filling.promise;
+    const filling = this.filling ?? this.make();
+    return filling.promise;
   }
 
   private make(): Deferred<void> {
     const filling = createDeferred();
+    this.filling = filling;
     const names = Array.from({ length: BATCH }, () => join(this.directory ?? '', String((this.made += 1))));
     const done = (ok: boolean): void => {
       if (ok) {
@@ -102,6 +112,12 @@ export class PipePool {
       this.filling = undefined;
       filling.resolve();
     };
+    try {
+      mkdirSync(this.directory ?? '', { recursive: true, mode: 0o700 });
+    } catch {
+      done(false);
+      return filling;
+    }
     const child = spawn('mkfifo', ['-m', '600', ...names], { stdio: 'ignore', env: { PATH: DEFAULT_PATH } });
     child.once('error', () => done(false));
     child.once('exit', (code) => done(code === 0));
