@@ -4,13 +4,15 @@ import { join } from 'node:path';
 
 import { ENV_PREFIX, type LoadedConfig } from '@orchestrator/config';
 import { systemClock, systemRandom } from '@orchestrator/core';
-import { endLeftovers, ExecutorProcess, HandlerRunner, uptimeMs } from '@orchestrator/execution';
+import { endLeftovers, ExecutorProcess, HandlerLoadError, HandlerRunner, uptimeMs } from '@orchestrator/execution';
 import type { Service } from '@orchestrator/lifecycle';
 import { createLogger, type Logger } from '@orchestrator/telemetry';
 import { GrpcTransport, LocalRunner, OrchestratorWorker, type RunnerFactory } from '@orchestrator/worker-session';
 
 import type { WorkerConfig } from './config.js';
 import { readUsage } from './usage.js';
+
+export const EXIT_BAD_CONFIG = 2;
 
 export interface WorkerApp {
   service: Service;
@@ -67,7 +69,16 @@ export function createWorkerApp(params: WorkerAppParams): WorkerApp {
       await logger.close();
     },
   };
-  return { service, ended: worker.ended, logger };
+  return { service, ended: worker.ended.catch((error: unknown) => toExitCode(error, logger)), logger };
+}
+
+/** A module of handlers that cannot be loaded is a wrong configuration. */
+function toExitCode(error: unknown, logger: Logger): number {
+  if (!(error instanceof HandlerLoadError)) {
+    throw error;
+  }
+  logger.error('the handlers cannot be loaded', { detail: error.message });
+  return EXIT_BAD_CONFIG;
 }
 
 function createRunners({ config, environment }: WorkerAppParams, logger: Logger): RunnerFactory {

@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 import { ConfigError } from '@orchestrator/config';
 import { systemClock } from '@orchestrator/core';
-import { HandlerLoadError } from '@orchestrator/execution';
 import { runUntilSignal } from '@orchestrator/lifecycle';
 
-import { createWorkerApp } from './app.js';
+import { createWorkerApp, EXIT_BAD_CONFIG } from './app.js';
 import { loadWorkerConfig } from './config.js';
-
-const EXIT_BAD_CONFIG = 2;
 
 async function main(): Promise<void> {
   const loaded = loadWorkerConfig(process.argv.slice(2), process.env);
@@ -20,7 +17,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const isExpected = error instanceof ConfigError || error instanceof HandlerLoadError;
+  const isExpected = error instanceof ConfigError;
   console.error(isExpected ? error.message : error);
   process.exit(isExpected ? EXIT_BAD_CONFIG : 1);
 });
