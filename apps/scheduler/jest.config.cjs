@@ -4,11 +4,13 @@ const preset = require('../../jest.preset.cjs');
 
 const [[, swc]] = Object.entries(preset.transform);
 
-/** typebox is published as ES modules only, which jest cannot load: it is transformed like our own sources. */
+/** Published as ES modules only, which jest cannot load: they are transformed like our own sources. */
+const MODULES_ONLY = '(?:typebox|content-disposition)';
+
 module.exports = {
   displayName: 'scheduler',
   preset: '../../jest.preset.cjs',
   moduleFileExtensions: [...preset.moduleFileExtensions, 'mjs'],
-  transform: { ...preset.transform, '/node_modules/typebox/.+\\.mjs$': swc },
-  transformIgnorePatterns: ['/node_modules/(?!typebox/)'],
+  transform: { ...preset.transform, [`/node_modules/${MODULES_ONLY}/.+\\.m?js$`]: swc },
+  transformIgnorePatterns: [`/node_modules/(?!${MODULES_ONLY}/)`],
 };

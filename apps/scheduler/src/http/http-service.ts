@@ -6,6 +6,7 @@ import type { Logger } from '@orchestrator/telemetry';
 import type { FastifyInstance } from 'fastify';
 
 import type { HttpDeps } from './deps.js';
+import { OpenSockets } from './open-sockets.js';
 import { createHttpServer, type HttpOptions } from './server.js';
 
 export interface HttpServiceParams extends HttpOptions {
@@ -26,6 +27,7 @@ export class HttpService implements Service {
   readonly name = 'http server';
   readonly #params: HttpServiceParams;
   #app: FastifyInstance | undefined;
+  #sockets: OpenSockets | undefined;
   #port: number | null = null;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -52,6 +54,7 @@ export class HttpService implements Service {
   async #listen(): Promise<void> {
     const { deps, host, port, logger } = this.#params;
     this.#app = await createHttpServer(deps, this.#params);
+    this.#sockets = new OpenSockets(this.#app.server);
     await this.#app.listen({ host, port });
     this.#port = (this.#app.server.address() as AddressInfo).port;
     logger.info('HTTP listens', { host, port: this.#port });
@@ -73,10 +76,10 @@ export class HttpService implements Service {
     const look = (): void => {
       if (clock.monotonicMs() > until) {
         logger.warn('HTTP requests were cut off');
-        app.server.closeAllConnections();
+        this.#sockets?.closeAll();
         return;
       }
-      app.server.closeIdleConnections();
+      this.#sockets?.closeIdle();
       timer = clock.setTimer(IDLE_LOOK_MS, look);
     };
     timer = clock.setTimer(IDLE_LOOK_MS, look);

@@ -11,3 +11,6 @@ export const LATER_FIELDS: ReadonlySet<string> = new Set([
   'rateLimit',
   'requires',
 ]);
+
+/** The same for parameters of queries. */
+export const LATER_PARAMETERS: ReadonlySet<string> = new Set(['workflow']);

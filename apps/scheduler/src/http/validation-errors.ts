@@ -1,6 +1,6 @@
 import type { FastifySchemaValidationError } from 'fastify';
 
-import { LATER_FIELDS } from './later-fields.js';
+import { LATER_FIELDS, LATER_PARAMETERS } from './later-fields.js';
 import { invalid, type ProblemError } from './problem.js';
 
 /** AJV's error with `verbose`, which adds the schema it comes from. */
@@ -22,7 +22,7 @@ export function explainValidation(errors: readonly FastifySchemaValidationError[
       return invalid(join(path, String(params['missingProperty'])), 'is required');
     case 'additionalProperties': {
       const field = String(params['additionalProperty']);
-      const later = LATER_FIELDS.has(field) && context === 'body';
+      const later = (context === 'body' ? LATER_FIELDS : LATER_PARAMETERS).has(field);
       return invalid(
         join(path, field),
         later ? 'is not supported yet: it comes with a later version' : `is not a known ${toNoun(context)}`,

@@ -37,8 +37,7 @@ export function explainWaiting(
 
 function toDetail(pool: string, { workers, slots, freeSlots }: PoolCapacity, position: number | undefined): string {
   const ahead = position === undefined ? '' : `, ${position} jobs go first`;
-  const who = `${workers} ${workers === 1 ? 'worker' : 'workers'} of the pool "${pool}"`;
   return freeSlots === 0
-    ? `All ${slots} slots of the ${who} are busy${ahead}.`
-    : `It is about to be taken by one of the ${who}${ahead}.`;
+    ? `All slots (${slots} at ${workers} ${workers === 1 ? 'worker' : 'workers'}) of the pool "${pool}" are busy${ahead}.`
+    : `A worker of the pool "${pool}" is about to take it${ahead}.`;
 }

@@ -41,11 +41,10 @@ export class RedisConnections implements Service {
     this.#all = [this.submit, this.dispatch, this.control, this.news, ...this.locks];
   }
 
+  /** Resolves after the first try of each. A failure is no end: they go on trying, and `RedisWatch` tells. */
   async start(): Promise<void> {
-    for (const redis of this.#all.filter(({ status }) => status === 'wait')) {
-      // Its failure is no end: the connection goes on trying, and RedisWatch tells.
-      redis.connect().catch(() => undefined);
-    }
+    const waiting = this.#all.filter(({ status }) => status === 'wait');
+    await Promise.all(waiting.map((redis) => redis.connect().catch(() => undefined)));
   }
 
   async stop(): Promise<void> {

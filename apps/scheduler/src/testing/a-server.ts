@@ -1,0 +1,169 @@
+import { type AttemptEnd, createUlids, systemClock, systemRandom } from '@orchestrator/core';
+import { RedisSessionRegistry } from '@orchestrator/heartbeat';
+import { type ClaimedJob, QueueNews, RedisQueueStore } from '@orchestrator/queue';
+import { createRedis } from '@orchestrator/redis';
+import { silentLogger } from '@orchestrator/telemetry';
+import { startRedis, type TestRedis, type TestRedisOptions } from '@orchestrator/testing';
+
+import type { HttpDeps } from '../http/deps.js';
+import { HttpService } from '../http/http-service.js';
+import { LongPolls } from '../http/long-polls.js';
+import { Submitter } from '../http/submitter.js';
+import { WorkerDirectory } from '../http/worker-directory.js';
+
+/** What `JSON.parse` answers. */
+export type JsonBody = ReturnType<typeof JSON.parse>;
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** Parsed, of any shape: what a test expects of it is its own assertion. */
+  body: JsonBody;
+}
+
+/** The REST API on a real Redis and a real port, with a hand that does what workers do. */
+export interface ApiBench {
+  redis: TestRedis;
+  url: string;
+  deps: HttpDeps;
+  polls: LongPolls;
+  store: RedisQueueStore;
+  registry: RedisSessionRegistry;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  send(path: string, init: RequestInit): Promise<Answer>;
+  /** Registers a worker and opens its gate. */
+  join(worker: string, pools?: string[], slots?: number): Promise<string>;
+  /** Claims the head of a pool's queue for a session made by `join`. */
+  claim(session: string, pool?: string): Promise<ClaimedJob>;
+  succeed(job: ClaimedJob, options?: { pool?: string; stdout?: string; exitCode?: number }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startApi(options: TestRedisOptions & { allowedHosts?: string[] } = {}): Promise<ApiBench> {
+  const redis = await startRedis(options);
+  const connect = (connectionName: string, subscriber = false): ReturnType<typeof createRedis> =>
+    createRedis({ url: redis.url, connectionName, subscriber });
+  const connections = [connect('submit'), connect('control'), connect('worker'), connect('news', true)] as const;
+  await Promise.all(connections.map((connection) => connection.connect()));
+  const [submit, control, worker, newsConnection] = connections;
+  const base = { control, clock: systemClock, random: systemRandom };
+  const store = new RedisQueueStore({ ...base, redis: submit });
+  const workerStore = new RedisQueueStore({ ...base, redis: worker });
+  const registry = new RedisSessionRegistry({ redis: control });
+  const news = new QueueNews({ redis: newsConnection });
+  const polls = new LongPolls({ news, clock: systemClock });
+  const deps: HttpDeps = {
+    store,
+    registry,
+    workers: new WorkerDirectory({ registry, clock: systemClock, heartbeatIntervalMs: 3_000 }),
+    submitter: new Submitter({ store, clock: systemClock }),
+    polls,
+    newUlid: createUlids({ clock: systemClock, random: systemRandom }),
+    clock: systemClock,
+    logger: silentLogger,
+    status: async () => ({
+      status: 'ready',
+      id: 'scheduler-test',
+      version: '0.0.0',
+      leader: false,
+      ports: { http: service.port, grpc: null },
+      redis: 'ok',
+      durability: 'memory',
+    }),
+  };
+  const service: HttpService = new HttpService({
+    host: '127.0.0.1',
+    port: 0,
+    allowedHosts: options.allowedHosts ?? [],
+    version: '0.0.0',
+    clock: systemClock,
+    logger: silentLogger,
+    deps,
+  });
+  const stop = async (): Promise<void> => {
+    await service.stop();
+    news.close();
+    connections.forEach((connection) => connection.disconnect());
+    await redis.stop();
+  };
+  await service.start().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  const url = `http://127.0.0.1:${service.port}`;
+
+  const send = async (path: string, init: RequestInit): Promise<Answer> => {
+    const response = await fetch(url + path, init);
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+  };
+  return {
+    redis,
+    url,
+    deps,
+    polls,
+    store,
+    registry,
+    send,
+    get: (path, headers = {}) => send(path, { headers }),
+    post: (path, body, headers = {}) =>
+      send(path, {
+        method: 'POST',
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      }),
+    async join(id, pools = ['default'], slots = 2) {
+      const session = systemRandom.hex(16);
+      const info = { pools, slots, labels: { zone: 'a' }, version: '1', host: 'h', pid: 1 };
+      const reply = await registry.hello({
+        session,
+        worker: id,
+        number: 1,
+        hasRun: false,
+        leaseMs: 12_000,
+        scheduler: 'scheduler-test',
+        info,
+      });
+      const epoch = reply.status === 'welcome' ? reply.epoch : 0;
+      await registry.renew([{ session, epoch, freeSlots: slots, load: 0, memoryUsedBytes: 0, memoryTotalBytes: 0 }]);
+      for (const pool of pools) {
+        await workerStore.reconcile(pool, { session, worker: id, epoch, held: [], last: true });
+      }
+      return session;
+    },
+    async claim(session, pool = 'default') {
+      const record = await registry.get(session);
+      const want = { session, worker: record?.worker ?? '', epoch: record?.epoch ?? 0, max: 1, free: 1 };
+      const { jobs } = await workerStore.claim(pool, [want]);
+      if (jobs[0] === undefined) {
+        throw new Error('nothing to claim');
+      }
+      return jobs[0];
+    },
+    async succeed(job, { pool = 'default', stdout = '', exitCode = 0 } = {}) {
+      const key = { ulid: job.ulid, attemptId: job.attemptId, fence: job.fence };
+      const data = Buffer.from(stdout);
+      const end: AttemptEnd = {
+        exitCode,
+        signal: null,
+        failure: exitCode === 0 ? null : { reason: 'exit_code', message: `exit code ${exitCode}` },
+        output: { stdoutBytes: data.length, stderrBytes: 0, truncated: false },
+      };
+      const output = [{ ...key, number: job.number, stream: 'stdout' as const, offset: 0, sequence: 1, data }];
+      await workerStore.settle(pool, [
+        {
+          ...key,
+          outcome: exitCode === 0 ? 'succeeded' : 'failed',
+          end,
+          retryable: true,
+          wasFrozen: false,
+          output: data.length === 0 ? [] : output,
+        },
+      ]);
+    },
+    stop,
+  };
+}
