@@ -1,4 +1,4 @@
-import { type ApiBench, type JsonBody, startApi } from '../testing/a-server.js';
+import { type ApiBench, startApi } from '../testing/a-server.js';
 
 const JOB = { name: 'a', command: 'true' };
 
@@ -10,7 +10,11 @@ afterAll(() => api.stop());
 
 let pools = 0;
 const newPool = (): string => `pool-${++pools}`;
-const someJobs = (count: number, pool: string): JsonBody[] =>
+interface Named {
+  id: string;
+  name: string;
+}
+const someJobs = (count: number, pool: string): (typeof JOB & { pool: string })[] =>
   Array.from({ length: count }, (_, i) => ({ ...JOB, name: `n${i}`, pool }));
 
 describe('POST /api/v1/jobs/batch', () => {
@@ -22,8 +26,8 @@ describe('POST /api/v1/jobs/batch', () => {
     const batch = await api.get(`/api/v1/batches/${answer.body.batchId}`);
 
     expect(answer.status).toBe(201);
-    expect(answer.body.jobs.map((job: JsonBody) => job.name)).toEqual(jobs.map((job) => job.name));
-    expect(new Set(answer.body.jobs.map((job: JsonBody) => job.id)).size).toBe(10_000);
+    expect((answer.body.jobs as Named[]).map((job) => job.name)).toEqual(jobs.map((job) => job.name));
+    expect(new Set((answer.body.jobs as Named[]).map((job) => job.id)).size).toBe(10_000);
     expect(answer.body.jobs[3]).toMatchObject({ pool: two, id: expect.stringMatching(`^${two}:`) });
     expect(batch.body).toMatchObject({ name: 'big', total: 10_000, sealed: true, done: false });
     expect(batch.body.counts).toMatchObject({ queued: 10_000, running: 0, succeeded: 0 });
@@ -79,7 +83,7 @@ describe('Idempotency-Key', () => {
     const later = await api.post('/api/v1/jobs', { pool, ...JOB }, headers);
 
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
-    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect(new Set(answers.map(({ body }) => body.id as string)).size).toBe(1);
     expect((await api.store.counts(pool)).queued).toBe(1);
     expect(later.headers.get('idempotency-replayed')).toBe('true');
     expect(later.body.id).toBe(answers[0]?.body.id);

@@ -93,7 +93,7 @@ describe('POST /api/v1/jobs', () => {
       Array.from({ length: 600 }, (_, i) => api.post('/api/v1/jobs', { name: `n${i}`, command: 'true', pool })),
     );
 
-    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(600);
+    expect(new Set(answers.map(({ body }) => body.id as string)).size).toBe(600);
     expect((await api.store.counts(pool)).queued).toBe(600);
   });
 });
@@ -108,8 +108,8 @@ describe('GET /api/v1/jobs', () => {
     const first = await api.get(`/api/v1/jobs?pool=${pool}&limit=3`);
     const second = await api.get(`/api/v1/jobs?pool=${pool}&limit=3&cursor=${first.body.nextCursor}`);
 
-    expect(first.body.items.map((job: JobView) => job.labels['i'])).toEqual(['4', '3', '2']);
-    expect(second.body.items.map((job: JobView) => job.labels['i'])).toEqual(['1', '0']);
+    expect((first.body.items as JobView[]).map((job) => job.labels['i'])).toEqual(['4', '3', '2']);
+    expect((second.body.items as JobView[]).map((job) => job.labels['i'])).toEqual(['1', '0']);
     expect(second.body.nextCursor).toBeNull();
     const named = await api.get(`/api/v1/jobs?pool=${pool}&name=n1&state=queued&state=running`);
     expect(named.body.items).toHaveLength(2);

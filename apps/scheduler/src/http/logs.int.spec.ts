@@ -102,7 +102,7 @@ describe('GET /api/v1/jobs/{id}/logs', () => {
     const textOf = (stream: string): string =>
       all
         .filter(({ event }) => event === stream)
-        .map(({ data }) => data.text)
+        .map(({ data }) => data.text as string)
         .join('');
     expect([textOf('stdout'), textOf('stderr')]).toEqual(['aü', 'b\r\nc\n']);
     expect(all.at(-1)).toEqual({ event: 'end', data: { attempt: 1, state: 'succeeded', exitCode: 0 } });
@@ -120,7 +120,7 @@ describe('GET /api/v1/jobs/{id}/logs', () => {
 
     const all = await events;
 
-    expect(all.map(({ event, data }) => [event, data.attempt, data.text ?? data.state])).toEqual(
+    expect(all.map(({ event, data }) => [event, data.attempt, data.text ?? data.state] as unknown[])).toEqual(
       expect.arrayContaining([
         ['stdout', 2, 'second\n'],
         ['end', 2, 'succeeded'],

@@ -76,7 +76,7 @@ describe('workers', () => {
     const second = await api.get(`/api/v1/workers?limit=1&cursor=${first.body.nextCursor}`);
     const one = await api.get('/api/v1/workers/w-b');
 
-    expect(all.body.items.map((worker: JsonBody) => worker.id)).toEqual(['w-a', 'w-b']);
+    expect((all.body.items as { id: string }[]).map((worker) => worker.id)).toEqual(['w-a', 'w-b']);
     expect([first.body.items[0].id, second.body.items[0].id, second.body.nextCursor]).toEqual(['w-a', 'w-b', null]);
     expect(one.body).toMatchObject({
       state: 'alive',

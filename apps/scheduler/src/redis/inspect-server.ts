@@ -22,7 +22,7 @@ export async function inspectServer(redis: RedisClient): Promise<RedisServerFact
   return {
     product,
     version,
-    tooOld: Number.parseInt(version, 10) >= least ? undefined : `${product} ${least}.0 or newer`,
+    tooOld: Number.parseInt(version, 10) >= least ? undefined : `${product} ${least} or newer`,
     warnings: [...evictionWarnings(info), ...persistenceWarnings(info, save)],
   };
 }

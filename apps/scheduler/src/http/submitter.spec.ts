@@ -1,0 +1,92 @@
+import { toJobId } from '@orchestrator/core';
+import { createDeferred, TimeoutError } from '@orchestrator/lifecycle';
+import type { EnqueueReply, NewJob } from '@orchestrator/queue';
+import { ManualClock } from '@orchestrator/testing';
+
+import { Submitter } from './submitter.js';
+
+const LIMIT_MS = 1_000;
+
+function setup() {
+  const clock = new ManualClock();
+  const calls: { pool: string; ulids: string[]; answer(): void; fail(error: Error): void }[] = [];
+  const store = {
+    enqueue: (pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> => {
+      const reply = createDeferred<EnqueueReply[]>();
+      calls.push({
+        pool,
+        ulids: jobs.map((job) => job.ulid),
+        answer: () => reply.resolve(jobs.map(({ ulid }) => ({ ulid, state: 'queued', createdAt: 1, repeated: false }))),
+        fail: reply.reject,
+      });
+      return reply.promise;
+    },
+  };
+  const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS });
+  const submit = (ulid: string, pool = 'p'): Promise<EnqueueReply> =>
+    submitter.submit(pool, { ulid, spec: { name: toJobId(pool, ulid) }, rule: {}, priority: 0 } as unknown as NewJob);
+  return { clock, calls, submit };
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('Submitter', () => {
+  it('sends the first at once and what comes meanwhile together', async () => {
+    const { calls, submit } = setup();
+
+    const all = Promise.all([submit('a'), submit('b'), submit('c'), submit('d', 'q')]);
+    expect(calls.map(({ ulids }) => ulids)).toEqual([['a'], ['d']]);
+    calls.forEach((call) => call.answer());
+    await settle();
+    expect(calls[2]?.ulids).toEqual(['b', 'c']);
+    calls[2]?.answer();
+
+    expect((await all).map(({ ulid }) => ulid)).toEqual(['a', 'b', 'c', 'd']);
+    void submit('e');
+    expect(calls[3]?.ulids).toEqual(['e']);
+  });
+
+  it('sends at most 250 a call', async () => {
+    const { calls, submit } = setup();
+    const all = Promise.all(Array.from({ length: 300 }, (_, i) => submit(`n${i}`)));
+
+    for (let i = 0; i < 3; i += 1) {
+      calls[i]?.answer();
+      await settle();
+    }
+
+    expect((await all).length).toBe(300);
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 250, 49]);
+  });
+
+  it('does not write later what was answered as not confirmed', async () => {
+    const { clock, calls, submit } = setup();
+    const first = submit('a');
+    const second = submit('b');
+    const both = Promise.allSettled([first, second]);
+
+    clock.advance(LIMIT_MS);
+    const outcomes = await both;
+    calls[0]?.fail(new Error('late'));
+    await settle();
+
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason instanceof TimeoutError)).toEqual([
+      true,
+      true,
+    ]);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('fails those of a failed call and goes on with the others', async () => {
+    const { calls, submit } = setup();
+    const first = submit('a');
+    const second = submit('b');
+
+    calls[0]?.fail(new Error('no'));
+    await expect(first).rejects.toThrow('no');
+    await settle();
+    calls[1]?.answer();
+
+    await expect(second).resolves.toMatchObject({ ulid: 'b' });
+  });
+});
