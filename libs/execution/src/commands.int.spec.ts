@@ -66,6 +66,18 @@ describe('ExecutorProcess: the end of a command', () => {
     expect(ignores.durationMs).toBeGreaterThanOrEqual(300);
   });
 
+  it('kills what ignores SIGTERM in a session of its own, too', async () => {
+    const { runToEnd } = await startExecutor();
+
+    const end = await runToEnd({
+      command: `trap '' TERM; setsid sleep 100 & sleep 100`,
+      timeoutMs: 100,
+      killGraceMs: 200,
+    });
+
+    expect(end.end).toMatchObject({ signal: 'SIGKILL', failure: { reason: 'timeout' } });
+  });
+
   it('leaves the grace to what the shell has started', async () => {
     const { ended, executor, printed, run } = await startExecutor();
     const attempt = run({

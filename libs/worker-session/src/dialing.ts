@@ -1,7 +1,8 @@
 import { fullJitterMs, InvalidValueError, type Random } from '@orchestrator/core';
 
 export const FIRST_BACKOFF_MS = 100;
-export const MAX_BACKOFF_MS = 5_000;
+/** Well below what a lease leaves after a restart of the only scheduler: work would be killed for nothing. */
+export const MAX_BACKOFF_MS = 1_000;
 
 /** Which scheduler to dial, and how long to wait before. Shared by all sessions of a worker. */
 export class Dialing {

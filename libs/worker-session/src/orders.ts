@@ -36,7 +36,9 @@ export class Orders {
         continue;
       }
       try {
-        attempts.push({ ref, spec: parseSpec(specJson), number, traceparent, arrivedAtMs: clock.monotonicMs() });
+        const spec = parseSpec(specJson);
+        const trace = traceparent !== '' ? traceparent : (spec.traceparent ?? '');
+        attempts.push({ ref, spec, number, traceparent: trace, arrivedAtMs: clock.monotonicMs() });
       } catch (error) {
         logger.error('a job cannot be read', { jobId: ref.jobId, error });
         reports.keepFinished(notRun(ref, clock, Outcome.FAILED, 'spawn_error', String(error)));

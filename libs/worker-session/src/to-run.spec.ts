@@ -41,8 +41,7 @@ describe('toCommand and toHandler', () => {
   it('hands a handler its data and its job', () => {
     expect(toHandler(attempt({ handler: 'resize', data: [1] }), 'worker-1', defaults)).toMatchObject({
       handler: 'resize',
-      data: [1],
-      job: { jobId: aRef('a').jobId, attempt: 2, fence: 1_000, labels: {} },
+      job: { id: aRef('a').jobId, data: [1], attempt: 2, fence: 1_000, labels: {} },
     });
   });
 });

@@ -53,10 +53,10 @@ export function toHandler(
   return {
     attemptId: ref.attemptId,
     handler: spec.handler ?? '',
-    data: spec.data,
     job: {
-      jobId: ref.jobId,
-      jobName: spec.name,
+      id: ref.jobId,
+      name: spec.name,
+      data: spec.data,
       attempt: number,
       fence: ref.fence,
       workerId,

@@ -1,7 +1,5 @@
-import type { HandlerJob } from './handler-wire.js';
-
-/** The second argument of a handler: `async (data, context) => result`. */
-export interface HandlerContext extends HandlerJob {
+/** The second argument of a handler: `async (job, context) => result`. */
+export interface HandlerContext {
   /**
    * Aborted when the job is cancelled, has run for too long or may be running elsewhere. `signal.reason` says which. A
    * handler that has not ended when the grace is over is ended with its whole thread.

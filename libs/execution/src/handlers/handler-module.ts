@@ -2,8 +2,9 @@ import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import type { HandlerContext } from './handler-context.js';
+import type { HandlerJob } from './handler-wire.js';
 
-export type Handler = (data: unknown, context: HandlerContext) => unknown;
+export type Handler = (job: HandlerJob, context: HandlerContext) => unknown;
 
 /**
  * Loads the module, CommonJS or ESM, and answers how to find a handler in it: an exported function, or a function in

@@ -2,10 +2,12 @@ import type { OutputCounts } from '@orchestrator/core';
 
 import type { ExecutorOutput, OutputStreamName } from '../executor.js';
 
-/** What a handler gets as its second argument, but for what only lives in the thread. */
+/** What a handler gets as its first argument. */
 export interface HandlerJob {
-  jobId: string;
-  jobName: string;
+  id: string;
+  name: string;
+  /** As submitted: any JSON. */
+  data: unknown;
   /** Counts every start of the job from 1. */
   attempt: number;
   /** Grows with each start of the job: what the handler writes elsewhere can be fenced with it. */
@@ -20,7 +22,6 @@ export interface HandlerToRun {
   attemptId: string;
   /** The name of an exported function. */
   handler: string;
-  data: unknown;
   job: HandlerJob;
   /** 0 = none. */
   timeoutMs: number;

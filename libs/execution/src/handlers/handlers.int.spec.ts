@@ -27,7 +27,7 @@ describe('HandlerRunner: results', () => {
 
     const { result } = (await runToEnd('context')).end;
 
-    expect(result).toMatchObject({ jobId: 'default:1', jobName: 'a job', attempt: 1, fence: 7, workerId: 'worker-1' });
+    expect(result).toMatchObject({ id: 'default:1', name: 'a job', attempt: 1, fence: 7, workerId: 'worker-1' });
   });
 
   it('keeps no result where there is none', async () => {

@@ -37,7 +37,7 @@ export class RunningHandler {
       return this.settle({ ok: false, message, retryable: false });
     }
     try {
-      this.settle(toOutcome(await handler(attempt.data, this.context())));
+      this.settle(toOutcome(await handler(attempt.job, this.context())));
     } catch (error) {
       this.fail(error);
     }
@@ -77,7 +77,7 @@ export class RunningHandler {
 
   private context(): HandlerContext {
     const log = (...values: unknown[]): void => this.write('stdout', Buffer.from(`${format(...values)}\n`));
-    return { ...this.params.attempt.job, signal: this.controller.signal, log };
+    return { signal: this.controller.signal, log };
   }
 }
 

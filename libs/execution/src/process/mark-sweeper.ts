@@ -60,10 +60,11 @@ export class MarkSweeper {
 
   private hunt(mark: string, mode: Hunt['mode']): Hunt {
     const hunt = this.hunts.get(mark) ?? { mode, signal: undefined, clean: 0, done: [] };
-    hunt.mode = mode;
+    // What is being killed stays so, whoever asks for less meanwhile.
+    hunt.mode = hunt.mode === 'urgent' ? 'urgent' : mode;
     hunt.clean = 0;
     this.hunts.set(mark, hunt);
-    this.schedule(LOOK_AFTER_MS[mode]);
+    this.schedule(LOOK_AFTER_MS[hunt.mode]);
     return hunt;
   }
 

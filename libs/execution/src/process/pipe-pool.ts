@@ -19,7 +19,7 @@ export interface PipeEnds {
 
 /**
  * Real pipes for commands. What Node calls a pipe to a child is a socket, and a socket cannot be opened by name: under
- * it `echo x >/dev/stderr` and `cat /dev/stdin` fail with ENXIO. Node cannot make a pipe, but it can open a named one
+ * it `echo x >/dev/stderr` fails with ENXIO. Node cannot make a pipe, but it can open a named one
  * twice and remove the name, so names are made in advance, many with one `mkfifo`.
  */
 export class PipePool {
@@ -51,18 +51,6 @@ export class PipePool {
   /** A pipe that a command writes into. None when there are none: then Node's own will do. */
   openOutput(): PipeEnds | undefined {
     return this.take((open) => ({ own: open(READ_NOW), theirs: open(constants.O_WRONLY) }));
-  }
-
-  /** A pipe that a command reads from. */
-  openInput(): PipeEnds | undefined {
-    return this.take((open) => {
-      // A pipe opens for reading at once only when it has a writer, and for writing only when it has a reader.
-      const reader = open(READ_NOW);
-      const own = open(constants.O_WRONLY | constants.O_NONBLOCK);
-      const theirs = open(constants.O_RDONLY);
-      closeSync(reader);
-      return { own, theirs };
-    });
   }
 
   remove(): void {

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { AttemptToRun, OutputStreamName } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
+import { openInputFile } from './input-file.js';
 import type { PipeEnds, PipePool } from './pipe-pool.js';
 
 export const SHELL = '/bin/sh';
@@ -33,29 +34,29 @@ export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): Spaw
   const { baseEnvironment, cwd, mark, onData, pipes, raiseOom } = context;
   const [file, args] = toProgram(attempt);
   const env = { ...baseEnvironment, ...attempt.env, [MARK_VARIABLE]: mark };
-  const stdin = attempt.stdin === undefined ? undefined : pipes.openInput();
+  const stdin = attempt.stdin === undefined ? undefined : openInputFile(pipes.directory, attempt.stdin);
   const stdout = pipes.openOutput();
   const stderr = pipes.openOutput();
-  const ends = [stdin, stdout, stderr].filter((pair) => pair !== undefined);
+  const ends = [stdout, stderr].filter((pair) => pair !== undefined);
   let child: ChildProcess;
   try {
-    const first = attempt.stdin === undefined ? 'ignore' : (stdin?.theirs ?? 'pipe');
+    const first = attempt.stdin === undefined ? 'ignore' : (stdin ?? 'pipe');
     const stdio: StdioOptions = [first, stdout?.theirs ?? 'pipe', stderr?.theirs ?? 'pipe'];
     child = raiseOom(() => spawn(file, args, { cwd, detached: true, env, stdio }));
   } catch (error) {
     ends.forEach(({ own }) => closeSync(own));
     throw error;
   } finally {
-    ends.forEach(({ theirs }) => closeSync(theirs));
+    [...ends.map(({ theirs }) => theirs), ...(stdin === undefined ? [] : [stdin])].forEach((end) => closeSync(end));
   }
   const outputs = [
     readFrom(stdout, child.stdout, (chunk) => onData('stdout', chunk)),
     readFrom(stderr, child.stderr, (chunk) => onData('stderr', chunk)),
   ].filter((stream) => stream !== undefined);
-  const input = stdin === undefined ? child.stdin : new Socket({ fd: stdin.own, readable: false, writable: true });
+  const input = child.stdin ?? undefined;
   // It need not read what it is given, and may close what it writes to.
   [...outputs, input].forEach((stream) => stream?.on('error', () => undefined));
-  return { child, outputs, input: input ?? undefined };
+  return { child, outputs, input };
 }
 
 function readFrom(

@@ -4,8 +4,8 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 
 module.exports = {
-  add: async ({ a, b }) => a + b,
-  context: (_data, { signal, log, ...job }) => job,
+  add: async ({ data: { a, b } }) => a + b,
+  context: (job) => job,
   nothing: () => undefined,
   throws: () => {
     throw new TypeError('no good');
@@ -32,8 +32,8 @@ module.exports = {
     return circular;
   },
   bigint: () => 1n,
-  returns: (bytes) => 'x'.repeat(bytes),
-  prints: async (name) => {
+  returns: ({ data: bytes }) => 'x'.repeat(bytes),
+  prints: async ({ data: name }) => {
     console.log('out', name);
     await sleep(20);
     console.error('err', name);
@@ -44,18 +44,18 @@ module.exports = {
       console.log('y'.repeat(1_000));
     }
   },
-  follows: async (_data, { log, signal }) => {
+  follows: async (_job, { log, signal }) => {
     log('line %d', 1);
     await sleep(60_000, undefined, { signal });
   },
-  sleeps: async (ms, { signal }) => {
+  sleeps: async ({ data: ms }, { signal }) => {
     await sleep(ms, undefined, { signal });
     return 'slept';
   },
-  heeds: (_data, { signal }) =>
+  heeds: (_job, { signal }) =>
     new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   ignores: () => new Promise(() => setInterval(() => undefined, 1_000)),
-  spins: (ms) => {
+  spins: ({ data: ms }) => {
     const until = Date.now() + ms;
     while (Date.now() < until);
     return 'spun';

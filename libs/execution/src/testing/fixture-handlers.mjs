@@ -1,2 +1,2 @@
-export const add = async ({ a, b }) => a + b;
-export default { multiply: ({ a, b }) => a * b };
+export const add = async ({ data: { a, b } }) => a + b;
+export default { multiply: ({ data: { a, b } }) => a * b };
