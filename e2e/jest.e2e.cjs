@@ -1,1 +1,1 @@
-module.exports = { displayName: 'e2e', preset: '../jest.preset.cjs', rootDir: '.', testTimeout: 120_000 };
+module.exports = { displayName: 'e2e', preset: '../jest.preset.cjs', rootDir: '.', testTimeout: 360_000 };

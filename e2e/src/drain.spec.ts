@@ -20,7 +20,7 @@ describe('SIGTERM', () => {
       expect(exit).toEqual({ code: 0, signal: null });
       expect(await cluster.api.job(running.id)).toMatchObject({ state: 'succeeded', attempt: 1, workerLosses: 0 });
       expect(await cluster.api.job(waiting.id)).toMatchObject({ state: 'queued', attempt: 0 });
-      expect(processesOfWorker('worker-1')).toEqual([]);
+      expect(processesOfWorker(cluster.workerNamed('worker-1').pid)).toEqual([]);
     }));
 
   it('hands back what is not done after drainTimeout, at once and without counting a loss', () =>

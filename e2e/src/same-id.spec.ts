@@ -21,6 +21,6 @@ describe('a second worker with the same id', () => {
       expect(overlaps(readTicks(ticks))).toEqual([]);
       second.signal('SIGTERM');
       expect(await second.ended()).toEqual({ code: 0, signal: null });
-      expect(processesOfWorker('worker-1')).toEqual([]);
+      expect([...processesOfWorker(first.pid), ...processesOfWorker(second.pid)]).toEqual([]);
     }));
 });

@@ -138,7 +138,7 @@ export class Cluster {
     try {
       await waitUntil(
         `nothing of ${[...this.#workerIds].join(', ')} is left`,
-        () => [...this.#workerIds].every((id) => processesOfWorker(id).length === 0),
+        () => this.#programs.filter(isWorker).every(({ pid }) => processesOfWorker(pid).length === 0),
         { withinMs: LEFTOVERS_GONE_WITHIN_MS },
       );
     } finally {

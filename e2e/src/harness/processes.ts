@@ -26,13 +26,16 @@ export function processesWith(text: string): ProcessInfo[] {
   return processes().filter((each) => each.environment.includes(text));
 }
 
-/** What belongs to a worker besides its own process: executor, guard, commands. */
-export function processesOfWorker(workerId: string): ProcessInfo[] {
-  return processesWith(`ORCHESTRATOR_MARK=${workerId}/`);
+/** What belongs to a worker besides its own process: executor, guard, commands. Its mark names the worker's pid. */
+export function processesOfWorker(workerPid: number): ProcessInfo[] {
+  const mark = new RegExp(`(^|\\0)ORCHESTRATOR_MARK=[^/]+/[^/]+/${workerPid}-`);
+  return processes().filter((each) => mark.test(each.environment));
 }
 
-export function executorOf(workerId: string): ProcessInfo | undefined {
-  return processesOfWorker(workerId).find((each) => /ORCHESTRATOR_MARK=[^\0]*\/@executor(\0|$)/.test(each.environment));
+export function executorOf(workerPid: number): ProcessInfo | undefined {
+  return processesOfWorker(workerPid).find((each) =>
+    /ORCHESTRATOR_MARK=[^\0]*\/@executor(\0|$)/.test(each.environment),
+  );
 }
 
 /** Resident memory in MiB. */

@@ -35,7 +35,7 @@ export function createRedis(options: CreateRedisOptions): Redis {
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
     retryStrategy: (times: number) => Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
-    reconnectOnError: (error: Error) => (/^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? 1 : false) as 1 | false,
+    reconnectOnError: (error: Error): 1 | false => (/^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? 1 : false),
     ...(options.subscriber === true
       ? {}
       : { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: COMMAND_TIMEOUT_MS + 1_000 }),
