@@ -14,7 +14,10 @@ const redis = wantsRedis ? await obtainRedis('nx serve scheduler') : undefined;
 if (redis !== undefined) {
   console.log(`Redis: ${redis.description}`);
 }
-const env = { FORCE_COLOR: process.stdout.isTTY ? '1' : '0', ...(redis && { ORCHESTRATOR_REDIS_URL: redis.url }) };
+const env = {
+  ORCHESTRATOR_LOG_FORMAT: process.env.ORCHESTRATOR_LOG_FORMAT ?? 'pretty',
+  ...(redis && { ORCHESTRATOR_REDIS_URL: redis.url }),
+};
 const compiler = startChild('tsc', bin('tsc'), [
   '-b',
   `apps/${app}/tsconfig.lib.json`,
