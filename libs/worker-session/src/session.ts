@@ -94,7 +94,8 @@ export class WorkerSession {
   private helloSentAtUptimeMs = 0;
   private hasRun = false;
   private draining = false;
-  private goodbye: 'no' | 'due' | 'said' = 'no';
+  private goodbyeIsDue = false;
+  private readonly goodbyeSaid = createDeferred();
   /** Until the first Welcome says otherwise. */
   private intervalMs = HEARTBEAT_INTERVAL_MS;
   private leaseMs = 0;
@@ -135,6 +136,11 @@ export class WorkerSession {
     return this.phase === 'welcomed';
   }
 
+  /** There is a stream to a scheduler, welcomed on it or not yet. */
+  get isLinked(): boolean {
+    return this.phase !== 'unlinked' && this.phase !== 'over';
+  }
+
   /** A stream is there: the first thing on it is a Hello. */
   attach(): void {
     if (this.phase !== 'over') {
@@ -159,10 +165,11 @@ export class WorkerSession {
     this.changed();
   }
 
-  /** To be sent after everything else. */
-  sayGoodbye(): void {
-    this.goodbye = this.goodbye === 'no' ? 'due' : this.goodbye;
+  /** To be sent after everything else, a Hello that is under way included; resolves when it goes out. */
+  sayGoodbye(): Promise<void> {
+    this.goodbyeIsDue = true;
     this.params.link.wake();
+    return this.goodbyeSaid.promise;
   }
 
   /**
@@ -353,8 +360,9 @@ export class WorkerSession {
     if (credit !== undefined) {
       return { message: { $case: 'credit', value: credit } };
     }
-    if (this.goodbye === 'due') {
-      this.goodbye = 'said';
+    if (this.goodbyeIsDue) {
+      this.goodbyeIsDue = false;
+      this.goodbyeSaid.resolve();
       return { message: { $case: 'goodbye', value: {} } };
     }
     return undefined;

@@ -161,6 +161,20 @@ describe('OrchestratorWorker over gRPC', () => {
     expect(runner.stopped).toBe(true);
   });
 
+  it('says goodbye also when it is idle: after the Welcome of its last Hello', async () => {
+    const scheduler = await aScheduler();
+    const { worker } = await aWorker({ schedulers: [scheduler.address] });
+    const stream = await scheduler.nextWelcomed();
+
+    const stopping = worker.stop();
+    const { number } = await stream.next('hello');
+    stream.send(welcome({ helloNumber: number }));
+    await stream.next('goodbye');
+    await stopping;
+
+    await expect(worker.ended).resolves.toBe(0);
+  });
+
   it('hands back what outlasts the drain timeout', async () => {
     const scheduler = await aScheduler();
     const { worker, runner } = await aWorker({ schedulers: [scheduler.address], drainTimeoutMs: 20 });
@@ -185,6 +199,9 @@ describe('OrchestratorWorker over gRPC', () => {
     const stream = await scheduler.nextWelcomed();
 
     stream.send({ message: { $case: 'drain', value: { reason: 'asked for' } } });
+    const { number } = await stream.next('hello');
+    stream.send(welcome({ helloNumber: number }));
+    await stream.next('goodbye');
 
     await expect(worker.ended).resolves.toBe(0);
   });

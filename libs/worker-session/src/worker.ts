@@ -1,5 +1,5 @@
 import { type Clock, type Random, sleep } from '@orchestrator/core';
-import { createDeferred, type Service } from '@orchestrator/lifecycle';
+import { createDeferred, type Service, withTimeout } from '@orchestrator/lifecycle';
 import { GoneReason } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
 
@@ -127,8 +127,8 @@ export class OrchestratorWorker implements Service {
       if (exit === 'superseded') {
         stopDialing.abort();
         await this.sayGone(connector.address, session.id);
-      } else if (exit === 'drained' && session.isWelcomed) {
-        session.sayGoodbye();
+      } else if (exit === 'drained' && session.isLinked) {
+        await withTimeout(clock, GOODBYE_LIMIT_MS, 'the Goodbye', session.sayGoodbye()).catch(() => undefined);
         await connector.finish(GOODBYE_LIMIT_MS);
       }
       return exit;
