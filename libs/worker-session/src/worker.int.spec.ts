@@ -165,6 +165,7 @@ describe('OrchestratorWorker over gRPC', () => {
     const scheduler = await aScheduler();
     const { worker } = await aWorker({ schedulers: [scheduler.address] });
     const stream = await scheduler.nextWelcomed();
+    await stream.next('credit');
 
     const stopping = worker.stop();
     const { number } = await stream.next('hello');
@@ -197,6 +198,7 @@ describe('OrchestratorWorker over gRPC', () => {
     const scheduler = await aScheduler();
     const { worker } = await aWorker({ schedulers: [scheduler.address] });
     const stream = await scheduler.nextWelcomed();
+    await stream.next('credit');
 
     stream.send({ message: { $case: 'drain', value: { reason: 'asked for' } } });
     const { number } = await stream.next('hello');
