@@ -26,6 +26,7 @@ export class PeriodicService implements Service {
   readonly name: string;
   private started = false;
   private stopping = new AbortController();
+  private failuresInARow = 0;
   private timer: Timer | undefined;
   private current: Promise<void> | undefined;
   private next: Promise<void> | undefined;
@@ -96,14 +97,34 @@ export class PeriodicService implements Service {
   private async tick(signal: AbortSignal): Promise<void> {
     try {
       await this.runOnce();
+      this.recovered();
     } catch (error) {
       if (!signal.aborted) {
-        this.params.logger.error('a periodic run failed; it will be tried again', { service: this.name, error });
+        this.failed(error);
       }
     }
     if (!signal.aborted) {
       const { intervalMs, jitter = DEFAULT_JITTER, random } = this.params;
       this.schedule(intervalMs * (1 - jitter + 2 * jitter * random.next()), signal);
+    }
+  }
+
+  /** An outage is told once, not at every try. */
+  private failed(error: unknown): void {
+    const { logger } = this.params;
+    this.failuresInARow += 1;
+    const fields = { service: this.name, error };
+    if (this.failuresInARow === 1) {
+      logger.warn('a periodic run failed; it will be tried again', fields);
+    } else {
+      logger.debug('a periodic run failed again', { ...fields, failures: this.failuresInARow });
+    }
+  }
+
+  private recovered(): void {
+    if (this.failuresInARow > 0) {
+      this.params.logger.info('a periodic run works again', { service: this.name, failures: this.failuresInARow });
+      this.failuresInARow = 0;
     }
   }
 }
