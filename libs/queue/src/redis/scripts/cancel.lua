@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Cancels jobs. ARGV[4] and on: ULIDs.
 -- blocked, scheduled, queued -> cancelled. running: the time of the request is kept and its worker is to be told (`orders`).
+-- A second sending of the call writes nothing: what it finds waiting or running without a request was retried meanwhile.
 -- Returns for each: "cancelled" (now or before), "requested" (now or before), "final" (ended otherwise), "not_found".
 --- @include pool
 --- @include job
@@ -13,14 +14,14 @@ for i = 4, #ARGV do
   elseif FINAL[job.state] then
     reply[#reply + 1] = 'final'
   elseif job.state == 'running' then
-    if job.cancel == '' then
+    if job.cancel == '' and not repeated then
       redis.call('HSET', jobKey(job.ulid), 'cancel', int(now))
       redis.call('HSET', base .. 'orders', job.ulid, 'cancel')
       event('cancel', job.ulid, job.starts, job.worker, job.session)
     end
     reply[#reply + 1] = 'requested'
   else
-    if job.state ~= 'cancelled' then
+    if job.state ~= 'cancelled' and not repeated then
       redis.call('HSET', jobKey(job.ulid), 'cancel', int(now))
       finish(job, 'cancelled', '')
     end

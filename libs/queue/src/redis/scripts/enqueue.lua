@@ -1,5 +1,6 @@
 #!lua
--- Adds jobs. A job that is there already (a repetition: the ids come from the caller) is left as it is.
+-- Adds jobs. A job that is there already (a repetition: the ids come from the caller) is left as it is. A second sending
+-- of the call adds nothing: what it does not find has come and gone meanwhile.
 -- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] number of jobs, then for each:
 --   ULID, priority, delay in ms or '', not before in ms since 1970 or '', batch or '', spec (JSON), rule (JSON or '').
 -- Returns for each: state, time of creation in ms, 1 when it was there before.
@@ -8,14 +9,14 @@
 --- @include job
 
 local count = num()
-local seq = redis.call('INCRBY', base .. 'seq', count) - count
+local seq = repeated and 0 or redis.call('INCRBY', base .. 'seq', count) - count
 local created, reply = {}, {}
 
 for i = 1, count do
   local ulid, priority, delay, runAt, batch, spec, rule = arg(), num(), num(), num(), arg(), arg(), arg()
   local there = redis.call('HMGET', jobKey(ulid), 'state', 'created')
-  if there[1] then
-    reply[i] = { there[1], tonumber(there[2]), 1 }
+  if there[1] or repeated then
+    reply[i] = { there[1] or 'queued', tonumber(there[2]) or now, 1 }
   else
     local due = delay and now + delay or runAt
     local state = due and due > now and 'scheduled' or 'queued'
