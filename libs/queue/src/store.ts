@@ -26,6 +26,8 @@ export interface QueueStore {
   reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply>;
   /** Session -> epoch of every open gate. */
   gates(pool: string): Promise<Map<string, number>>;
+  /** What these sessions own, by session, in order of claim; of each the first `MAX_OWNED`. */
+  owned(pool: string, sessions: readonly string[]): Promise<Map<string, Ulid[]>>;
   /** What workers are still to be told, of these sessions. Bounded; asked again every second. */
   pendingOrders(pool: string, sessions: readonly string[]): Promise<PendingOrder[]>;
 
@@ -68,6 +70,8 @@ export interface QueueStore {
 export const MAX_BATCH = 250;
 /** The most records that one page of a list looks at. */
 export const MAX_SCAN = 10_000;
+/** The most jobs of one session that `owned` answers. */
+export const MAX_OWNED = 1_000;
 /** The most bytes of specs that one claim answers (but for a single larger job). */
 export const MAX_CLAIM_BYTES = 1024 * 1024;
 

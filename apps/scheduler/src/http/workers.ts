@@ -1,4 +1,4 @@
-import { isFinal, type Job } from '@orchestrator/core';
+import { toJobId } from '@orchestrator/core';
 import type { RegistryLook, SessionRecord } from '@orchestrator/heartbeat';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
@@ -25,9 +25,6 @@ const WorkerView = Type.Object({
   startedAt: Type.String({ format: 'date-time' }),
 });
 type WorkerView = Static<typeof WorkerView>;
-
-/** The most running jobs that one answer looks at. */
-const MAX_RUNNING = 10_000;
 
 /** GET /workers, GET /workers/{id}, POST /workers/{id}/drain */
 export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
@@ -151,18 +148,12 @@ async function runningBySession(
   const pools = [...new Set(sessions.flatMap((session) => session.info.pools))];
   const bySession = new Map<string, string[]>();
   for (const pool of pools) {
-    const { jobs } = await store.listJobs({ pool, states: ['running'] }, { limit: MAX_RUNNING });
-    for (const job of jobs.filter(isHeld)) {
-      const list = bySession.get(job.session) ?? [];
-      list.push(job.id);
-      bySession.set(job.session, list);
+    const inPool = sessions.filter(({ info }) => info.pools.includes(pool)).map(({ session }) => session);
+    for (const [session, ulids] of await store.owned(pool, inPool)) {
+      bySession.set(session, [...(bySession.get(session) ?? []), ...ulids.map((ulid) => toJobId(pool, ulid))]);
     }
   }
   return bySession;
-}
-
-function isHeld(job: Job): job is Job & { session: string } {
-  return job.session !== null && !isFinal(job.state);
 }
 
 function workerNotFound(id: string): ProblemError {

@@ -1,4 +1,4 @@
-import type { Clock, Job, JobState, Random } from '@orchestrator/core';
+import type { Clock, Job, JobState, Random, Ulid } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
 import { type Logger, silentLogger } from '@orchestrator/telemetry';
 
@@ -38,7 +38,7 @@ import { IdempotencyKeys } from './idempotency-keys.js';
 import { PoolCalls } from './pool-calls.js';
 import { getJobs } from './reads/get-jobs.js';
 import { listJobs } from './reads/list-jobs.js';
-import { countStates, readGates, readPendingOrders } from './reads/pool-state.js';
+import { countStates, readGates, readOwned, readPendingOrders } from './reads/pool-state.js';
 import { readOutput } from './reads/read-output.js';
 import { requireBatch } from './require-batch.js';
 import { requireJobs } from './require-jobs.js';
@@ -150,6 +150,12 @@ export class RedisQueueStore implements QueueStore {
 
   gates(pool: string): Promise<Map<string, number>> {
     return this.#read(`reading the gates of pool "${pool}"`, pool, (base) => readGates(this.#redis, base));
+  }
+
+  owned(pool: string, sessions: readonly string[]): Promise<Map<string, Ulid[]>> {
+    return this.#read(`reading what sessions own in pool "${pool}"`, pool, (base) =>
+      readOwned(this.#redis, base, sessions),
+    );
   }
 
   pendingOrders(pool: string, sessions: readonly string[]): Promise<PendingOrder[]> {

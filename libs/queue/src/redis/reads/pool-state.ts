@@ -1,7 +1,7 @@
 import { JOB_STATES, type JobState, type Ulid } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
 
-import { MAX_BATCH, type PendingOrder } from '../../store.js';
+import { MAX_BATCH, MAX_OWNED, type PendingOrder } from '../../store.js';
 import { pipelined } from './pipelined.js';
 
 /** Jobs in each state. One moment's picture. */
@@ -26,6 +26,20 @@ export async function countStates(redis: RedisClient, base: string): Promise<Rec
 export async function readGates(redis: RedisClient, base: string): Promise<Map<string, number>> {
   const gates = await redis.hgetall(`${base}gates`);
   return new Map(Object.entries(gates).map(([session, epoch]) => [session, Number(epoch)]));
+}
+
+/** What these sessions own, by session, in order of claim. */
+export async function readOwned(
+  redis: RedisClient,
+  base: string,
+  sessions: readonly string[],
+): Promise<Map<string, Ulid[]>> {
+  const owned = (await pipelined(redis, (pipeline) => {
+    for (const session of sessions) {
+      pipeline.zrange(`${base}s:${session}`, 0, String(MAX_OWNED - 1));
+    }
+  })) as Ulid[][];
+  return new Map(sessions.map((session, i) => [session, owned[i] ?? []]));
 }
 
 /**

@@ -56,6 +56,23 @@ describe('reads of jobs', () => {
     });
   });
 
+  describe('owned', () => {
+    it('answers what each session owns, in order of claim, and nothing for a stranger', async () => {
+      const first = await q.run(aJob(), 'session-a');
+      const other = await q.run(aJob(), 'session-b');
+      const second = await q.run(aJob(), 'session-a');
+
+      const owned = await q.store.owned(q.pool, ['session-a', 'session-b', 'stranger']);
+
+      expect(Object.fromEntries(owned)).toEqual({
+        'session-a': [first.ulid, second.ulid],
+        'session-b': [other.ulid],
+        stranger: [],
+      });
+      expect(await q.store.owned(q.pool, [])).toEqual(new Map());
+    });
+  });
+
   describe('listJobs', () => {
     it('lists the newest first, over pages of any length', async () => {
       const pieces = [someJobs(3), someJobs(1), someJobs(5)];
