@@ -1,4 +1,5 @@
-import { systemRandom } from '@orchestrator/core';
+import type { Random } from '@orchestrator/core';
+import { testSeeds } from '@orchestrator/testing';
 
 import type { ClaimedJob, SettleVerdict } from '../store.js';
 import { aJob } from '../testing/a-job.js';
@@ -10,7 +11,7 @@ import type { RedisQueueStore } from './redis-queue-store.js';
 const CLIENTS = 6;
 const JOBS = 200;
 /** Seeds of this run; a failure names its own. */
-const SEEDS = Array.from({ length: 5 }, () => Math.floor(systemRandom.next() * 2 ** 32));
+const SEEDS = testSeeds(5);
 
 describe('many clients at once', () => {
   let bench: QueueBench;
@@ -75,12 +76,12 @@ describe('many clients at once', () => {
     await q.add(...jobs);
     const ledger = new Ledger();
     // The waits of what was lost again are random: none, here, so that the race is over quickly.
-    const unhurried = { next: () => 0, hex: (bytes: number) => systemRandom.hex(bytes) };
+    const unhurried = (i: number): Random => ({ ...seededRandom(seed + i), next: () => 0 });
 
     await Promise.all(
       Array.from({ length: CLIENTS }, async (_, i) => {
         await q.openGate(`session-${i}`);
-        await actRandomly(q.another(unhurried), `session-${i}`, seed + i, ledger);
+        await actRandomly(q.another(unhurried(i)), `session-${i}`, seed + i, ledger);
       }),
     );
 
