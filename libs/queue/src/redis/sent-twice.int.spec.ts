@@ -1,123 +1,20 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { aChunk } from '../testing/a-chunk.js';
 import { aJob, someJobs } from '../testing/a-job.js';
 import { failure, returned, success } from '../testing/an-end.js';
 import { dumpPool } from '../testing/dump-pool.js';
+import { CAP, type ScriptCase, SCRIPT_CASES, sending } from '../testing/script-cases.js';
 import { aWant, type QueueBench, type QueueSetup, startBench } from '../testing/setup.js';
-import type { PoolScript } from './define-pool-script.js';
-import { appendOutput } from './scripts/append-output.js';
 import { cancel } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
 import { enqueue } from './scripts/enqueue.js';
 import { giveBack } from './scripts/give-back.js';
 import { promote } from './scripts/promote.js';
-import { purge } from './scripts/purge.js';
-import { reclaim } from './scripts/reclaim.js';
-import { reconcile } from './scripts/reconcile.js';
 import { replaceValue } from './scripts/replace-value.js';
 import { retry } from './scripts/retry.js';
 import { sealBatch } from './scripts/seal-batch.js';
 import { settle } from './scripts/settle.js';
-import { trim } from './scripts/trim.js';
-
-const CAP = 1_024;
-
-/** One sending of a script with what it needs before it; the second sending answers `again` (default: the same). */
-interface Case {
-  /** Answers how to send it as call `number`. */
-  prepare(q: QueueSetup): Promise<(number: number) => Promise<unknown>>;
-  again?: (first: unknown) => unknown;
-}
-
-function sending<P, R>(q: QueueSetup, script: PoolScript<P, R>, params: P): (number: number) => Promise<R> {
-  return (number) => q.send(script, number, params);
-}
-
-const CASES: Record<string, Case> = {
-  'append-output': {
-    prepare: async (q) => sending(q, appendOutput, { capBytes: CAP, chunks: [aChunk(await q.run(), 'hello')] }),
-  },
-  cancel: {
-    prepare: async (q) => {
-      const { ulid } = await q.run();
-      return sending(q, cancel, { ulids: [ulid, ...(await q.add(aJob(), aJob({ delayMs: 60_000 })))] });
-    },
-  },
-  enqueue: {
-    prepare: async (q) => sending(q, enqueue, [...someJobs(2, { batchId: 'b' }), aJob({ delayMs: 60_000 })]),
-    again: (first) => (first as object[]).map((reply) => ({ ...reply, repeated: true })),
-  },
-  'give-back': {
-    prepare: async (q) => {
-      const [free, lost] = [await q.run(aJob({ priority: 1 })), await q.run(aJob({ priority: 2 }))];
-      const returns = [returned(free), returned(lost, { reason: 'lease_lost', started: true })];
-      return sending(
-        q,
-        giveBack,
-        returns.map((one) => ({ ...one, random: 0.5 })),
-      );
-    },
-    again: () => ['repeated', 'repeated'],
-  },
-  promote: {
-    prepare: async (q) => {
-      await q.add(...someJobs(3, { delayMs: 60_000 }));
-      await q.makeDue();
-      return sending(q, promote, undefined);
-    },
-    again: (first) => ({ ...(first as object), moved: 0 }),
-  },
-  purge: {
-    prepare: async (q) => {
-      const job = await q.run(aJob({ batchId: 'b' }));
-      await q.store.appendOutput(q.pool, [aChunk(job, 'hello')]);
-      await q.store.settle(q.pool, [success(job)]);
-      return sending(q, purge, { ulids: [job.ulid] });
-    },
-  },
-  reclaim: {
-    prepare: async (q) => {
-      await q.run(aJob({ priority: 1 }), 'dead');
-      await q.run(aJob({ priority: 2 }), 'dead');
-      return sending(q, reclaim, { session: 'dead', losses: 1, reason: 'no heartbeat', random: 0.5 });
-    },
-    again: () => ({ moved: [], remaining: 0 }),
-  },
-  reconcile: {
-    prepare: async (q) => {
-      const [held] = [await q.run(aJob({ priority: 1 })), await q.run(aJob({ priority: 2 }))];
-      const names = { session: 'session-a', worker: 'worker-of-session-a' };
-      const attempts = [{ ...held, state: 'running' as const }];
-      return sending(q, reconcile, { ...names, epoch: 2, held: attempts, last: true });
-    },
-    again: (first) => ({ ...(first as object), requeued: 0 }),
-  },
-  retry: {
-    prepare: async (q) => {
-      const job = await q.run();
-      await q.store.settle(q.pool, [failure(job)]);
-      return sending(q, retry, { ulids: [job.ulid] });
-    },
-  },
-  settle: {
-    prepare: async (q) => {
-      const jobs = [await q.run(), await q.run(), await q.run(aJob({ attempts: 2 }))] as const;
-      const ends = [success(jobs[0], { output: [aChunk(jobs[0], 'hello')] }), failure(jobs[1]), failure(jobs[2])];
-      return sending(q, settle, { outputCapBytes: CAP, ends: ends.map((one) => ({ ...one, random: 0.5 })) });
-    },
-    again: () => ['repeated', 'repeated', 'repeated'],
-  },
-  trim: {
-    prepare: async (q) => {
-      await q.store.settle(q.pool, [success(await q.run())]);
-      await q.store.settle(q.pool, [success(await q.run())]);
-      return sending(q, trim, { maxFinished: 1, maxOutputBytes: CAP, goneBatches: [] });
-    },
-    again: (first) => ({ ...(first as object), jobs: 0, more: false }),
-  },
-};
 
 /** Scripts of slots that hold one key: no number, the same by what they find. */
 const WITHOUT_NUMBER = ['replace-value', 'seal-batch'];
@@ -137,13 +34,13 @@ describe('every script sent twice', () => {
   it('leaves none out', () => {
     const folder = join(__dirname, 'scripts');
     const files = readdirSync(folder).filter((name) => name.endsWith('.lua'));
-    const tested = ['claim', ...Object.keys(CASES), ...WITHOUT_NUMBER];
+    const tested = ['claim', ...Object.keys(SCRIPT_CASES), ...WITHOUT_NUMBER];
 
     expect(tested.sort()).toEqual(files.map((name) => name.slice(0, -'.lua'.length)).sort());
   });
 
-  describe.each(Object.keys(CASES))('%s', (name) => {
-    const { prepare, again = (first: unknown) => first } = CASES[name] as Case;
+  describe.each(Object.keys(SCRIPT_CASES))('%s', (name) => {
+    const { prepare, again = (first: unknown) => first } = SCRIPT_CASES[name] as ScriptCase;
 
     it('does nothing and answers the same when it arrives again under its number', async () => {
       const send = await prepare(q);
