@@ -133,6 +133,33 @@ describe('deaths of sessions', () => {
     expect((await t.store.gates('default')).size).toBe(0);
   });
 
+  it('carries out, in its sweep, a death whose carrier died halfway: the gate is closed, jobs are left', async () => {
+    const session = { session: 'large', worker: 'large' };
+    await t.registry.hello({
+      ...session,
+      number: 1,
+      hasRun: false,
+      leaseMs: 12_000,
+      scheduler: 'scheduler-dead',
+      info: { pools: ['default'], slots: 150, labels: {}, version: '1', host: 'h', pid: 1 },
+    });
+    await t.store.reconcile('default', { ...session, epoch: 1, held: [], last: true });
+    const ulids = await t.submit(150);
+    await t.store.claim('default', [{ ...session, epoch: 1, max: 150, free: 150 }]);
+    await t.registry.declareGone('large', 'process_ended');
+    const { remaining } = await t.store.reclaim('default', { session: 'large', losses: 150, reason: 'test' });
+
+    await t.scheduler({ sweepIntervalMs: 50 });
+
+    const last = await t.until(
+      'the last one is queued',
+      () => t.job(ulids.at(-1) as string),
+      ({ state }) => state === 'queued',
+    );
+    expect(remaining).toBe(50);
+    expect(last.workerLosses).toBe(1);
+  });
+
   it('enters a session that only a gate knows as dead and moves its jobs after the timeout', async () => {
     await t.scheduler({ sweepIntervalMs: 50, deadAfterMs: 300 });
     await t.store.reconcile('default', { session: 'ghost', worker: 'ghost', epoch: 1, held: [], last: true });

@@ -24,7 +24,7 @@ export interface QueueStore {
   reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply>;
   /** Carries out a death in this pool: closes the gate, takes back one chunk of its jobs. Repeat until `remaining` is 0. */
   reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply>;
-  /** Session -> epoch of every open gate. */
+  /** Session -> epoch of every open gate; epoch 0 for a session whose death is not carried out to its end. */
   gates(pool: string): Promise<Map<string, number>>;
   /** What these sessions own, by session, in order of claim; of each the first `MAX_OWNED`. */
   owned(pool: string, sessions: readonly string[]): Promise<Map<string, Ulid[]>>;

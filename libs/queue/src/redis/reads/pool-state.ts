@@ -22,10 +22,14 @@ export async function countStates(redis: RedisClient, base: string): Promise<Rec
   ) as Record<JobState, number>;
 }
 
-/** Session -> epoch. */
+/** Session -> epoch; 0 for one whose gate is closed and whose jobs are still being taken back. */
 export async function readGates(redis: RedisClient, base: string): Promise<Map<string, number>> {
-  const gates = await redis.hgetall(`${base}gates`);
-  return new Map(Object.entries(gates).map(([session, epoch]) => [session, Number(epoch)]));
+  const [dying, gates] = (await pipelined(redis, (pipeline) => {
+    pipeline.hkeys(`${base}dying`);
+    pipeline.hgetall(`${base}gates`);
+  })) as [string[], Record<string, string>];
+  const open = Object.entries(gates).map(([session, epoch]): [string, number] => [session, Number(epoch)]);
+  return new Map([...dying.map((session): [string, number] => [session, 0]), ...open]);
 }
 
 /** What these sessions own, by session, in order of claim. */

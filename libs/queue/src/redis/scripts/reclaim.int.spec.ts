@@ -72,6 +72,17 @@ describe('reclaim', () => {
     expect(await q.redis.exists(`${q.base}dying`)).toBe(0);
   });
 
+  it('names the session among the gates until its last job is taken back, so that a sweep finds it', async () => {
+    await claimed(120);
+    await die(4);
+    const halfway = await q.store.gates(q.pool);
+
+    await die(4);
+
+    expect(halfway).toEqual(new Map([[SESSION, 0]]));
+    expect(await q.store.gates(q.pool)).toEqual(new Map());
+  });
+
   it('superseded returns free: without losses, every start is kept in the history as returned', async () => {
     const [ulid = ''] = await claimed(1);
 
