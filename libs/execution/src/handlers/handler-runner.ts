@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@orchestrator/core';
+import { type Clock, sleep, type Timer } from '@orchestrator/core';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { createDeferred, type Deferred } from '../deferred.js';
@@ -40,6 +40,8 @@ interface Running {
 const THREAD_ENDED = 'its thread was ended to stop a handler that did not heed its signal';
 /** One that is killed may heed its signal for this long before its thread, with all others, is ended. */
 const KILL_GRACE_MS = 1_000;
+const FIRST_RESTART_MS = 100;
+const MAX_RESTART_MS = 5_000;
 
 /**
  * Runs handlers in a worker thread, many at a time, fed in batches: the worker's main thread stays free for its stream.
@@ -56,6 +58,7 @@ export class HandlerRunner {
   private busy = false;
   private stopping = false;
   private replacing: Promise<void> = Promise.resolve();
+  private readonly stopped = new AbortController();
 
   constructor(private readonly params: HandlerRunnerParams) {}
 
@@ -129,6 +132,7 @@ export class HandlerRunner {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    this.stopped.abort();
     this.up = false;
     this.waiting = [];
     [...this.running.keys()].forEach((attemptId) => this.forget(attemptId));
@@ -140,12 +144,13 @@ export class HandlerRunner {
   private async launch(): Promise<void> {
     const { entry, environment, modulePath } = this.params;
     const link = new HandlerThreadLink({
+      clock: this.params.clock,
       entry,
       environment,
       modulePath,
       onMessage: (message) => this.accept(message),
       onLost: (detail) => {
-        if (link === this.link && this.up) {
+        if (link === this.link) {
           this.replace(detail);
         }
       },
@@ -210,43 +215,57 @@ export class HandlerRunner {
     running.timer?.cancel();
     this.link?.send({ kind: 'abort', attemptId, ...endRequest });
     running.timer = setLongTimer(this.params.clock, running.attempt.killGraceMs, () => {
-      this.replace(THREAD_ENDED, attemptId);
+      this.replace(THREAD_ENDED);
     });
   }
 
-  /** Ends the thread. `culprit` ends as it was asked to; what else runs is lost. */
-  private replace(detail: string, culprit?: string): void {
-    this.up = false;
-    const { link } = this;
-    const before = this.replacing;
-    this.replacing = (async () => {
-      await before;
-      await link?.end();
-      const ended = culprit === undefined ? undefined : this.forget(culprit);
-      const lost = [...this.running.values()].flatMap(({ attempt, killed }) => (killed ? [] : [attempt.attemptId]));
-      [...this.running.keys()].forEach((attemptId) => this.forget(attemptId));
-      this.noteBusy();
-      if (ended?.endRequest !== undefined) {
-        this.params.events.ended(this.unsettledEnd(ended.attempt, ended.endRequest, ended));
-      }
-      if (lost.length > 0) {
-        this.params.events.executorLost(lost, detail);
-      }
-      await this.relaunch();
-    })();
+  /**
+   * Ends the thread and starts another. What was asked to end (timeout, cancel) has ended so; what else ran is lost. While
+   * that goes on nothing is done a second time: two graces may be over in one moment, and the next thread is not to blame.
+   */
+  private replace(detail: string): void {
+    if (this.up) {
+      this.up = false;
+      this.replacing = this.endThread(detail);
+      void this.replacing.then(() => this.relaunch());
+    }
   }
 
-  private async relaunch(): Promise<void> {
-    if (this.stopping) {
-      return;
+  private async endThread(detail: string): Promise<void> {
+    const { events } = this.params;
+    await this.link?.end();
+    const ran = [...this.running.keys()].flatMap((attemptId) => this.forget(attemptId) ?? []);
+    this.noteBusy();
+    const lost: string[] = [];
+    for (const running of ran) {
+      if (running.killed === undefined && running.endRequest !== undefined) {
+        events.ended(this.unsettledEnd(running.attempt, running.endRequest, running));
+      } else if (running.killed === undefined) {
+        lost.push(running.attempt.attemptId);
+      }
     }
-    try {
-      await this.launch();
-    } catch (error) {
-      const { events, logger, modulePath } = this.params;
-      logger.error("The handlers' module could not be loaded again", { modulePath, error: String(error) });
-      const lost = this.waiting.splice(0).map((attempt) => attempt.attemptId);
-      events.executorLost(lost, String(error));
+    if (lost.length > 0) {
+      events.executorLost(lost, detail);
+    }
+  }
+
+  /** Again and again, if need be: what is assigned meanwhile is handed back at each failure, so that nothing waits here. */
+  private async relaunch(): Promise<void> {
+    const { clock, events, logger, modulePath } = this.params;
+    for (let waitMs = FIRST_RESTART_MS; !this.stopping; waitMs = Math.min(waitMs * 2, MAX_RESTART_MS)) {
+      try {
+        return await this.launch();
+      } catch (error) {
+        if (this.stopping) {
+          return;
+        }
+        logger.error("The handlers' module could not be loaded again", { modulePath, error: String(error) });
+        const lost = this.waiting.splice(0).map((attempt) => attempt.attemptId);
+        if (lost.length > 0) {
+          events.executorLost(lost, String(error));
+        }
+        await sleep(clock, waitMs, this.stopped.signal);
+      }
     }
   }
 

@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
+import type { Clock } from '@orchestrator/core';
+
 import { builtEntry } from '../built-entry.js';
 import { createDeferred } from '../deferred.js';
 import { HandlerLoadError } from '../errors.js';
@@ -8,7 +10,11 @@ import type { FromThread, ThreadSetup, ToThread } from './handler-wire.js';
 /** The worker's own way into its cluster is none of the handlers' business. */
 const WITHHELD = /^ORCHESTRATOR_/;
 
+/** A module may await at its top level; one that never ends would keep jobs waiting for ever. */
+const START_LIMIT_MS = 30_000;
+
 export interface HandlerThreadLinkParams {
+  clock: Clock;
   modulePath: string;
   entry: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
@@ -38,7 +44,16 @@ export class HandlerThreadLink {
 
   /** @throws {HandlerLoadError} when the thread cannot load the module. */
   async start(): Promise<void> {
-    await this.ready.promise;
+    const { clock, modulePath } = this.params;
+    const timer = clock.setTimer(START_LIMIT_MS, () => {
+      this.ready.reject(new HandlerLoadError(modulePath, `it was not loaded within ${START_LIMIT_MS} ms`));
+      void this.end();
+    });
+    try {
+      await this.ready.promise;
+    } finally {
+      timer.cancel();
+    }
   }
 
   send(message: ToThread): void {

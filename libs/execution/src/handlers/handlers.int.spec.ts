@@ -1,3 +1,7 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { MAX_RESULT_BYTES } from '@orchestrator/core';
 
 import { toText } from '../testing/executor-harness.js';
@@ -157,6 +161,45 @@ describe('HandlerRunner: ending a handler', () => {
       expect(busy).toEqual([true, false, true, false]);
     },
   );
+
+  it('ends a thread once when two of its handlers are overdue in one moment: the next thread is not touched', async () => {
+    const { ended, executorLost, run, started, runToEnd } = await startHandlers();
+    const overdue = [1, 2].map(() => run('ignores', undefined, { timeoutMs: 50, killGraceMs: 100 }));
+    await Promise.all(overdue.map(started));
+    const lost = executorLost();
+
+    const ends = await Promise.all(overdue.map(ended));
+    const next = await runToEnd('sleeps', 300);
+
+    expect(ends.map(({ end }) => end.failure?.reason)).toEqual(['timeout', 'timeout']);
+    expect(next.outcome).toBe('succeeded');
+    const another = run('exits');
+    expect((await lost).attemptIds).toEqual([another]);
+  });
+
+  it('hands back what it cannot run while its module does not load, and goes on when it does', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'handlers-'));
+    const modulePath = join(directory, 'handlers.cjs');
+    copyFileSync(fixtureModule('fixture-handlers.cjs'), modulePath);
+    try {
+      const { executorLost, run, runToEnd } = await startHandlers({ modulePath });
+      writeFileSync(modulePath, 'throw new Error("not now")');
+      const lostWithThread = executorLost();
+      run('exits');
+      await lostWithThread;
+
+      const lostUnloaded = [executorLost(), run('nothing')] as const;
+      expect((await lostUnloaded[0]).attemptIds).toEqual([lostUnloaded[1]]);
+
+      const lostAgain = [executorLost(), run('nothing')] as const;
+      expect((await lostAgain[0]).attemptIds).toEqual([lostAgain[1]]);
+
+      copyFileSync(fixtureModule('fixture-handlers.cjs'), modulePath);
+      expect((await runToEnd('add', { a: 1, b: 2 })).end.result).toBe(3);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
 
   it('reports all as lost when a handler exits, and goes on', async () => {
     const { executorLost, run, runToEnd } = await startHandlers();
