@@ -1,4 +1,5 @@
-import type { Random } from '@orchestrator/core';
+import { systemRandom } from '@orchestrator/core';
+import { testSeeds } from '@orchestrator/testing';
 import { testSeeds } from '@orchestrator/testing';
 
 import type { ClaimedJob, SettleVerdict } from '../store.js';
