@@ -1,5 +1,4 @@
-import { systemRandom } from '@orchestrator/core';
-import { testSeeds } from '@orchestrator/testing';
+import type { Random } from '@orchestrator/core';
 import { testSeeds } from '@orchestrator/testing';
 
 import type { ClaimedJob, SettleVerdict } from '../store.js';
