@@ -13,6 +13,10 @@ describe('parseDurationMs', () => {
     ['2h', 7_200_000],
     ['7d', 604_800_000],
     ['1.5s', 1_500],
+    [0.0001, 1],
+    ['0.0001', 1],
+    ['0.2ms', 1],
+    ['0ms', 0],
   ])('reads %p as %p ms', (value, expected) => {
     expect(parseDurationMs(value)).toBe(expected);
   });
