@@ -149,7 +149,36 @@ describe('a request that is not acceptable', () => {
   it('is refused under another media type', async () => {
     const answer = await api.post(PATH, JSON.stringify(JOB), { 'content-type': 'text/plain' });
 
+    const packed = await api.post(PATH, JOB, { 'content-encoding': 'gzip' });
+
     expect([answer.status, answer.body.type]).toEqual([415, 'urn:orchestrator:problem:unsupported-media-type']);
+    expect([packed.status, packed.body.type]).toEqual([415, 'urn:orchestrator:problem:unsupported-media-type']);
+  });
+
+  it.each([
+    ['POST', PATH],
+    ['POST', `${PATH}/default:01M855FFMAXPEBV5E5GCY7P730/cancel`],
+    ['DELETE', `${PATH}/default:01M855FFMAXPEBV5E5GCY7P730`],
+    ['GET', '/api/v1/workers/worker-1'],
+  ])('is refused with a parameter that nobody reads: %s %s', async (method, path) => {
+    const body = path === PATH ? { body: JSON.stringify(JOB) } : {};
+
+    const answer = await api.send(`${path}?force=1`, {
+      method,
+      ...body,
+      headers: { 'content-type': 'application/json' },
+    });
+
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([{ path: 'force', message: 'is not a known parameter' }]);
+  });
+
+  it('is told which names a map may have', async () => {
+    const env = await api.post(PATH, { ...JOB, env: { 'A B': '1' } });
+    const labels = await api.post(PATH, { ...JOB, labels: { 'a:b': '1' } });
+
+    expect(env.body.detail).toMatch(/^env\.A B: is not a name that is allowed: expected variables by name/);
+    expect(labels.body.detail).toMatch(/^labels\.a:b: is not a name that is allowed: expected at most 32 labels/);
   });
 
   it('is told from a wrong path and a wrong method', async () => {
@@ -162,7 +191,9 @@ describe('a request that is not acceptable', () => {
     expect([method.status, method.body.type]).toEqual([405, 'urn:orchestrator:problem:method-not-allowed']);
     expect(method.headers.get('allow')).toBe('GET, HEAD, POST');
     expect(slash.status).toBe(404);
-    expect(later.status).toBe(404);
+    expect([later.status, later.body.detail]).toEqual([404, expect.stringContaining('comes with a later version')]);
+    const bulk = await api.post('/api/v1/jobs/retry', { state: 'failed' });
+    expect([bulk.status, bulk.body.detail]).toEqual([404, expect.stringContaining('comes with a later version')]);
   });
 
   it('is answered as a problem even when its address is malformed or it is no HTTP', async () => {
@@ -232,5 +263,6 @@ describe('a web page of another site', () => {
 
     expect((await raw('/docs/', headers)).status).toBe(200);
     expect((await raw(PATH, headers)).status).toBe(403);
+    expect((await raw('/%61pi/v1/jobs', headers)).status).toBe(403);
   });
 });

@@ -19,7 +19,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           tags: ['jobs'],
           summary: 'Cancel a job: at once while it waits, by signals while it runs.',
           params: IdParams,
-          response: { 202: JobView, ...problems(403, 404, 409, 503) },
+          response: { 202: JobView, ...problems(400, 403, 404, 409, 503) },
         },
       },
       async (request, reply) => {
@@ -44,7 +44,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           tags: ['jobs'],
           summary: 'Queue a failed or cancelled job again, with a fresh allowance of attempts.',
           params: IdParams,
-          response: { 202: JobView, ...problems(403, 404, 409, 503, 507) },
+          response: { 202: JobView, ...problems(400, 403, 404, 409, 503, 507) },
         },
       },
       async (request, reply) => {
@@ -72,7 +72,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           tags: ['jobs'],
           summary: 'Remove a final job and its logs.',
           params: IdParams,
-          response: { 204: Type.Null(), ...problems(403, 404, 409, 503) },
+          response: { 204: Type.Null(), ...problems(400, 403, 404, 409, 503) },
         },
       },
       async (request, reply) => {

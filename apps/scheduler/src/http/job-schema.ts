@@ -14,6 +14,7 @@ export const MAX_NAME = 200;
 /** Ten years, in seconds. */
 export const MAX_DURATION_S = 315_360_000;
 const MAX_COUNT = 1_000_000;
+const MAX_LABELS = 32;
 
 /**
  * `title` is what an error message says after "expected"; it stands in the OpenAPI document, too. Bodies are never
@@ -34,7 +35,7 @@ const Backoff = Type.Object(
   {
     type: Type.Optional(Type.Enum(['exponential', 'fixed', 'linear'])),
     delay: Type.Optional(Duration),
-    factor: Type.Optional(Type.Number({ minimum: 1, maximum: 1_000 })),
+    factor: Type.Optional(Type.Number({ minimum: 1, maximum: 1_000, title: 'a number from 1 to 1000' })),
     maxDelay: Type.Optional(Duration),
     jitter: Type.Optional(Type.Enum(['full', 'none'])),
   },
@@ -86,6 +87,7 @@ export const JobRequest = Type.Object(
         Type.String({ pattern: NO_NUL, title: 'text without NUL' }),
         {
           ...strict,
+          title: 'variables by name: letters, digits and _, not a digit first',
           description: 'Added to the small base environment.',
         },
       ),
@@ -112,7 +114,12 @@ export const JobRequest = Type.Object(
           pattern: SAFE_TEXT,
           title: 'text of at most 256 characters without control characters',
         }),
-        { ...strict, maxProperties: 32, description: 'At most 32.' },
+        {
+          ...strict,
+          maxProperties: MAX_LABELS,
+          title: `at most ${MAX_LABELS} labels by key: up to 63 letters, digits, ".", "_", "/" or "-"`,
+          description: `At most ${MAX_LABELS}.`,
+        },
       ),
     ),
     retain: Type.Optional(Duration),
@@ -172,7 +179,9 @@ export const JobListQuery = Type.Object(
       Type.Union([JobState, Type.Array(JobState, { maxItems: 20 })], { title: `one of ${JOB_STATES.join(', ')}` }),
     ),
     pool: Type.Optional(Type.String({ pattern: POOL_PATTERN.source, title: "a pool's name" })),
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME })),
+    name: Type.Optional(
+      Type.String({ minLength: 1, maxLength: MAX_NAME, title: `text of 1 to ${MAX_NAME} characters` }),
+    ),
     batch: Type.Optional(Type.String({ pattern: NAME_PATTERN.source, title: "a batch's id" })),
     label: Type.Optional(Type.Union([Label, Type.Array(Label, { maxItems: 32 })], { title: 'key:value' })),
     ...PageQuery,

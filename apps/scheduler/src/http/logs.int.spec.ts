@@ -75,7 +75,22 @@ describe('GET /api/v1/jobs/{id}/logs', () => {
 
     const answer = await api.get(`/api/v1/jobs/${id}/logs`);
 
+    const followed = await api.get(`/api/v1/jobs/${id}/logs?follow=true`);
+
     expect([answer.status, answer.body.type]).toEqual([410, 'urn:orchestrator:problem:output-trimmed']);
+    expect([followed.status, followed.body.type]).toEqual([410, 'urn:orchestrator:problem:output-trimmed']);
+  });
+
+  it('says before a stream begins what cannot be followed', async () => {
+    const { id, pool, job } = await started();
+    await api.succeed(job, { pool, stdout: 'x\n' });
+    const path = `/api/v1/jobs/${id}/logs`;
+
+    const attempt = await api.get(`${path}?follow=true&attempt=2`);
+    const tail = await api.get(`${path}?tail=1`, { accept: 'text/event-stream' });
+
+    expect([attempt.status, attempt.body.type]).toEqual([404, 'urn:orchestrator:problem:attempt-not-found']);
+    expect([tail.status, tail.body.errors[0].path]).toEqual([400, 'tail']);
   });
 
   it.each([

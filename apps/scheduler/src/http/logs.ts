@@ -9,7 +9,7 @@ import { requireAddress, requireJob } from './find-job.js';
 import { IdParams, LogsQuery } from './job-schema.js';
 import { LogFollower } from './log-follower.js';
 import { hangUpSignal } from './long-polls.js';
-import { ProblemError } from './problem.js';
+import { invalid, ProblemError } from './problem.js';
 import { problems } from './schemas.js';
 import { lastLines, toText } from './stored-text.js';
 
@@ -75,6 +75,7 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         const job = await requireJob(deps.store, requireAddress(request.params.id));
         const wantsEvents = request.headers.accept?.toLowerCase().includes('text/event-stream') === true;
         if (query.follow === 'true' || (wantsEvents && query.follow === undefined)) {
+          await requireFollowable(deps, job, query);
           await follow(reply, job, query);
           return reply;
         }
@@ -91,12 +92,22 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   };
 }
 
+/** What can be told before the stream begins: afterwards there is no status. */
+async function requireFollowable(deps: HttpDeps, job: Job, { attempt, tail }: LogsQuery): Promise<void> {
+  if (tail !== undefined) {
+    throw invalid('tail', 'is not for following: all that is kept is sent, then what comes');
+  }
+  if (isFinal(job.state)) {
+    await requireOutput(deps, job, attempt === undefined ? job.starts : Number(attempt));
+  }
+}
+
 /** @throws {ProblemError} 404 for a start that was not, 410 when its output is no longer kept. */
 async function requireOutput({ store }: HttpDeps, job: Job, attempt: number): Promise<StoredOutput> {
   if (attempt > job.starts) {
     throw new ProblemError(
       'attempt-not-found',
-      `the job has started ${job.starts} times: there is no attempt ${attempt}`,
+      `the job has started ${job.starts} ${job.starts === 1 ? 'time' : 'times'}: there is no attempt ${attempt}`,
     );
   }
   const address = requireAddress(job.id);

@@ -45,12 +45,13 @@ export function isAllowedHost(host: string, allowedHosts: readonly string[]): bo
 }
 
 function isOpeningAPage(request: FastifyRequest): boolean {
-  const { headers, method, url } = request;
+  const { headers, method, routeOptions } = request;
   return (
     method === 'GET' &&
     headers['sec-fetch-mode'] === 'navigate' &&
     headers['sec-fetch-dest'] === 'document' &&
-    !url.startsWith('/api/')
+    // The route, not the address, which can be written in many ways.
+    routeOptions.url?.startsWith('/api/') !== true
   );
 }
 

@@ -99,6 +99,8 @@ describe('workers', () => {
 
     expect([drained.status, drained.body.state]).toEqual([202, 'draining']);
     expect([dead.body.state, dead.body.connectedTo, dead.body.running]).toEqual(['dead', null, []]);
+    const again = await api.post('/api/v1/workers/w-c/drain');
+    expect([again.status, again.body.detail]).toEqual([404, 'there is no worker "w-c" that is alive']);
   });
 
   it('are not found when nobody has heard of them', async () => {

@@ -6,6 +6,7 @@ import type { HttpDeps } from './deps.js';
 import { healthRoutes } from './health.js';
 import { jobActionRoutes } from './job-actions.js';
 import { jobRoutes } from './jobs.js';
+import { isLaterCall } from './later-fields.js';
 import { logRoutes } from './logs.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { answerBrokenRequest } from './broken-request.js';
@@ -74,6 +75,9 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(SECURITY_HEADERS);
     requireOwnOrigin(request, options);
+    if (!['identity', undefined].includes(request.headers['content-encoding']?.toLowerCase())) {
+      throw new ProblemError('unsupported-media-type', 'expected a body without Content-Encoding');
+    }
   });
   closeInOrder(app, deps);
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -84,15 +88,18 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     sendProblem(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
-    const methods = allowed.of(request.url);
+    const { method, url } = request;
+    const call = `${method} ${url.slice(0, 200)}`;
+    if (isLaterCall(method, url)) {
+      const detail = `${call} is not supported yet: it comes with a later version`;
+      return sendProblem(reply, new ProblemError('not-found', detail));
+    }
+    const methods = allowed.of(url);
     if (methods.length === 0) {
-      return sendProblem(
-        reply,
-        new ProblemError('not-found', `there is no ${request.method} ${request.url.slice(0, 200)}`),
-      );
+      return sendProblem(reply, new ProblemError('not-found', `there is no ${call}`));
     }
     void reply.header('allow', methods.join(', '));
-    const detail = `${request.method} is not allowed here, only ${methods.join(', ')}`;
+    const detail = `${method} is not allowed here, only ${methods.join(', ')}`;
     return sendProblem(reply, new ProblemError('method-not-allowed', detail));
   });
 
@@ -126,8 +133,13 @@ function acceptJsonOnly(app: FastifyInstance): void {
   app.addHook('preHandler', async (request) => {
     const { body } = request;
     const isEmpty = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0);
-    if (!isEmpty && request.routeOptions.schema?.body === undefined && !request.is404) {
+    const { schema, url } = request.routeOptions;
+    if (!isEmpty && schema?.body === undefined && !request.is404) {
       throw invalid('', 'no body is expected here');
+    }
+    const [parameter] = Object.keys(request.query as object);
+    if (parameter !== undefined && schema?.querystring === undefined && url?.startsWith('/api/') === true) {
+      throw invalid(parameter, 'is not a known parameter');
     }
   });
 }

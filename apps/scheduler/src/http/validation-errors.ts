@@ -4,7 +4,9 @@ import { LATER_FIELDS, LATER_PARAMETERS } from './later-fields.js';
 import { invalid, type ProblemError } from './problem.js';
 
 /** AJV's error with `verbose`, which adds the schema it comes from. */
-type DetailedError = FastifySchemaValidationError & { parentSchema?: { title?: string } };
+type DetailedError = FastifySchemaValidationError & {
+  parentSchema?: { title?: string; patternProperties?: unknown };
+};
 
 /**
  * Tells in a sentence which field is wrong. With `allErrors` off AJV stops at the first one; of a union it lists the
@@ -22,6 +24,11 @@ export function explainValidation(errors: readonly FastifySchemaValidationError[
       return invalid(join(path, String(params['missingProperty'])), 'is required');
     case 'additionalProperties': {
       const field = String(params['additionalProperty']);
+      const { parentSchema } = error as DetailedError;
+      if (parentSchema?.patternProperties !== undefined) {
+        // A map whose keys have a form, as `env`: any may be there.
+        return invalid(join(path, field), `is not a name that is allowed: expected ${parentSchema.title ?? 'another'}`);
+      }
       const later = (context === 'body' ? LATER_FIELDS : LATER_PARAMETERS).has(field);
       return invalid(
         join(path, field),

@@ -20,6 +20,7 @@ describe('explainWaiting', () => {
     });
     expect(explainWaiting({ ...scheduled, scheduledFor: 'backoff' }, busy)?.reason).toBe('backoff');
     expect(explainWaiting({ ...job, state: 'queued' }, nobody, 3)).toMatchObject({ reason: 'no_workers', position: 3 });
+    expect(explainWaiting({ ...job, state: 'queued' }, busy, 1)?.detail).toMatch(/ are busy, 1 job goes first\.$/);
     expect(explainWaiting({ ...job, state: 'queued' }, busy, 0)).toEqual({
       reason: 'slots_busy',
       detail: 'All slots (4 at 2 workers) of the pool "p" are busy, 0 jobs go first.',

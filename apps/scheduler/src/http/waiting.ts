@@ -36,7 +36,7 @@ export function explainWaiting(
 }
 
 function toDetail(pool: string, { workers, slots, freeSlots }: PoolCapacity, position: number | undefined): string {
-  const ahead = position === undefined ? '' : `, ${position} jobs go first`;
+  const ahead = position === undefined ? '' : `, ${position} ${position === 1 ? 'job goes' : 'jobs go'} first`;
   return freeSlots === 0
     ? `All slots (${slots} at ${workers} ${workers === 1 ? 'worker' : 'workers'}) of the pool "${pool}" are busy${ahead}.`
     : `A worker of the pool "${pool}" is about to take it${ahead}.`;

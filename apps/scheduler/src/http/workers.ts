@@ -60,7 +60,7 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           tags: ['workers'],
           summary: 'One worker.',
           params: IdParams,
-          response: { 200: WorkerView, ...problems(403, 404, 503) },
+          response: { 200: WorkerView, ...problems(400, 403, 404, 503) },
         },
       },
       async (request) => viewWorker(deps, request.params.id),
@@ -73,13 +73,13 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           tags: ['workers'],
           summary: 'Let a worker finish what it has and take nothing new.',
           params: IdParams,
-          response: { 202: WorkerView, ...problems(403, 404, 503) },
+          response: { 202: WorkerView, ...problems(400, 403, 404, 503) },
         },
       },
       async (request, reply) => {
         const { id } = request.params;
         if ((await deps.registry.drain(id)) === 'unknown') {
-          throw workerNotFound(id);
+          throw workerNotFound(id, 'that is alive');
         }
         return reply.code(202).send(await viewWorker(deps, id));
       },
@@ -156,8 +156,9 @@ async function runningBySession(
   return bySession;
 }
 
-function workerNotFound(id: string): ProblemError {
-  return new ProblemError('worker-not-found', `there is no worker ${JSON.stringify(id.slice(0, 200))}`);
+function workerNotFound(id: string, which = ''): ProblemError {
+  const detail = `there is no worker ${JSON.stringify(id.slice(0, 200))} ${which}`;
+  return new ProblemError('worker-not-found', detail.trimEnd());
 }
 
 function toCursor(worker: string): string {
