@@ -65,6 +65,7 @@ export class PoolDispatcher {
   private dirty = false;
   private loop: Promise<void> | undefined;
   private claiming = true;
+  private stopped = false;
 
   constructor(
     readonly pool: string,
@@ -150,7 +151,7 @@ export class PoolDispatcher {
   /** Ends it; what is unrecorded stays with its workers. */
   async stop(): Promise<void> {
     this.claiming = false;
-    this.notBefore = Number.POSITIVE_INFINITY;
+    this.stopped = true;
     this.retry?.cancel();
     for (const assignee of [...this.assignees]) {
       this.detach(assignee);
@@ -179,7 +180,7 @@ export class PoolDispatcher {
   }
 
   private isBackingOff(): boolean {
-    return this.deps.clock.monotonicMs() < this.notBefore;
+    return this.stopped || this.deps.clock.monotonicMs() < this.notBefore;
   }
 
   private wake(): void {
@@ -291,6 +292,9 @@ export class PoolDispatcher {
   }
 
   private backOff(): void {
+    if (this.stopped) {
+      return; // a call that was under way then has failed: nothing comes after it
+    }
     const delayMs = this.delay.next();
     this.notBefore = this.deps.clock.monotonicMs() + delayMs;
     this.retry?.cancel();

@@ -1,0 +1,58 @@
+import { systemClock, systemRandom } from '@orchestrator/core';
+import { RedisQueueStore } from '@orchestrator/queue';
+import { silentLogger } from '@orchestrator/telemetry';
+import { ManualClock, startRedis, type TestRedis } from '@orchestrator/testing';
+
+import type { Assignee } from './assignee.js';
+import { createCounters } from './counters.js';
+import { PoolDispatcher } from './pool-dispatcher.js';
+
+const NOBODY: Assignee = {
+  session: 'session-a',
+  worker: 'worker-a',
+  offer: () => undefined,
+  reserve: () => undefined,
+  assign: () => undefined,
+  recorded: () => undefined,
+  order: () => undefined,
+  send: () => undefined,
+  rehello: () => undefined,
+};
+
+describe('PoolDispatcher', () => {
+  let server: TestRedis;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+
+  it('leaves no timer behind when it is stopped while the store does not answer', async () => {
+    const clock = new ManualClock();
+    const redis = server.client();
+    const store = new RedisQueueStore({ redis, clock: systemClock, random: systemRandom, callTimeoutMs: 200 });
+    await store.counts('default');
+    const dispatcher = new PoolDispatcher('default', {
+      store,
+      news: { subscribe: () => () => undefined },
+      clock,
+      random: systemRandom,
+      logger: silentLogger,
+      counters: createCounters(),
+      onNextDue: () => undefined,
+    });
+    await server.signal('SIGSTOP');
+    try {
+      const key = { ulid: '01M855MQWEPS5F24CJKKM0ZV7S', attemptId: 'a.0', fence: 1 };
+      const ref = { jobId: `default:${key.ulid}`, attemptId: key.attemptId, fence: key.fence };
+      dispatcher.report(NOBODY, ref, { ...key, reason: 'unstarted', started: false });
+      await new Promise((resolve) => setImmediate(resolve)); // its call is under way
+
+      await dispatcher.stop();
+
+      expect(dispatcher.unrecorded).toBe(1);
+      expect(clock.pendingTimers).toBe(0);
+    } finally {
+      await server.signal('SIGCONT');
+    }
+  });
+});
