@@ -67,6 +67,16 @@ describe('loadSchedulerConfig', () => {
     expect(problems(argv)).toMatchObject([{ key }]);
   });
 
+  it('names a key once', () => {
+    expect(problems(['--heartbeat-timeout', '14s'])).toEqual([
+      {
+        key: 'heartbeat.timeout',
+        value: '14000 ms',
+        rule: expect.stringMatching(/^expected at least heartbeat\.lease/) as string,
+      },
+    ]);
+  });
+
   it('refuses what comes later also from the environment, saying so', () => {
     expect(problems([], { ORCHESTRATOR_AUTH_TOKENS: 'a=b' })).toMatchObject([
       { key: 'auth.tokens', rule: expect.stringContaining('later version') as string },

@@ -159,7 +159,9 @@ function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
     if (!(error instanceof InvalidValueError)) {
       throw error;
     }
-    return [{ key: error.path, rule: error.message }];
+    // It names the key and its value itself, as a line of ours does.
+    const [given = '', rule = ''] = error.message.split(/: (.*)/s);
+    return [{ key: error.path, value: given.replace(`${error.path} is `, ''), rule }];
   }
 }
 

@@ -43,8 +43,15 @@ describe('loadWorkerConfig', () => {
     ['--drain-timeout', '15 parsecs'],
     ['--executor-pass-env', 'A=1'],
     ['--no-such-key', '1'],
+    ['--executor-cwd', '/no/such/directory'],
+    ['--executor-cwd', __filename],
+    ['--schedulers', '127.0.0.1:99999'],
   ])('refuses %s %s', (flag, value) => {
     expect(() => load([flag, value])).toThrow(ConfigError);
+  });
+
+  it.each(['--tls-ca', '--tls-cert', '--tls-key', '--metrics-port'])('says of %s that it comes later', (flag) => {
+    expect(() => load([flag, '1'])).toThrow(/later version/);
   });
 
   it('never shows the join token', () => {

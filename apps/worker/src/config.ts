@@ -1,11 +1,14 @@
+import { statSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 
 import {
   type ConfigAnswer,
   type ConfigOf,
+  type ConfigProblem,
   duration,
   HOST_PORT_PATTERN,
   integer,
+  later,
   list,
   loadConfig,
   type LoadedConfig,
@@ -85,6 +88,12 @@ const schema = {
     default: undefined,
     sensitive: true,
   }),
+  tls: {
+    cert: later('Certificate of this worker.'),
+    key: later('Its private key.'),
+    ca: later('Who signs the certificates of schedulers.'),
+  },
+  metrics: { port: later('Port of the metrics.') },
   handlers: optionalText({
     doc: 'Module whose exported functions run the jobs that name a handler.',
     default: undefined,
@@ -106,7 +115,14 @@ export function loadWorkerConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): LoadedConfig<WorkerConfig> | ConfigAnswer {
-  return loadConfig({ program: 'orchestrator-worker', schema, argv, env, knownEnv: OTHERS_VARIABLES });
+  return loadConfig({ program: 'orchestrator-worker', schema, argv, env, crossCheck, knownEnv: OTHERS_VARIABLES });
+}
+
+/** Otherwise the executor could not be started, which looks as if Node were missing. */
+function crossCheck({ executor: { cwd } }: WorkerConfig): ConfigProblem[] {
+  return cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+    ? []
+    : [{ key: 'executor.cwd', value: JSON.stringify(cwd), rule: 'there is no such directory' }];
 }
 
 function defaultId(): string {

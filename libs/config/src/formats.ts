@@ -138,7 +138,9 @@ export function map(
 }
 
 export const HOST_PATTERN = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?)$/;
-export const HOST_PORT_PATTERN = /^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;
+/** The port is one that can be dialed: 1 to 65535. */
+export const HOST_PORT_PATTERN =
+  /^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]+\]):(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
 
 /** Where Redis is: `redis://`, `rediss://` or `unix://`. Its password is never shown. */
 export function redisUrl(options: SettingOptions<string>): Setting<string> {

@@ -159,6 +159,8 @@ describe('loadConfig', () => {
     ['verbose', ''],
     ['mode', 'None'],
     ['schedulers', 'nowhere'],
+    ['schedulers', 'h:65536'],
+    ['schedulers', 'h:0'],
     ['schedulers', ''],
     ['http.allowedHosts', 'a,,b'],
     ['labels', 'a'],
@@ -194,6 +196,12 @@ describe('loadConfig', () => {
       { key: 'nothing' },
       { key: '__proto__' },
       { key: 'verbose' },
+    ]);
+  });
+
+  it('suggests nothing that is only as short', () => {
+    expect(problemsOf({ argv: ['--foo', '1'] })).toEqual([
+      { key: '--foo', rule: 'there is no such flag; --help lists them' },
     ]);
   });
 

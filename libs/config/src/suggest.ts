@@ -1,4 +1,6 @@
 const MAX_DISTANCE = 3;
+/** A shorter name is another one when so large a part of it differs. */
+const MAX_SHARE = 1 / 3;
 
 /** " (did you mean …?)" when a known name is close to what was given, else nothing. */
 export function didYouMean(given: string, known: readonly string[]): string {
@@ -6,7 +8,8 @@ export function didYouMean(given: string, known: readonly string[]): string {
     .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best !== undefined && best.distance <= MAX_DISTANCE ? ` (did you mean ${best.name}?)` : '';
+  const limit = Math.min(MAX_DISTANCE, Math.max(1, Math.floor(given.length * MAX_SHARE)));
+  return best !== undefined && best.distance <= limit ? ` (did you mean ${best.name}?)` : '';
 }
 
 /** Levenshtein's, row by row. */
