@@ -6,6 +6,35 @@ describe('the state table', () => {
     expect(Object.values(TRANSITIONS).flat().every(isJobState)).toBe(true);
   });
 
+  it('is the one that was agreed, and no other', () => {
+    const steps = JOB_STATES.flatMap((from) => TRANSITIONS[from].map((to) => `${from} -> ${to}`));
+
+    expect(steps.sort()).toEqual(
+      [
+        'blocked -> queued',
+        'blocked -> scheduled',
+        'blocked -> skipped',
+        'blocked -> cancelled',
+        'scheduled -> queued',
+        'scheduled -> cancelled',
+        'queued -> running',
+        'queued -> scheduled',
+        'queued -> cancelled',
+        'running -> succeeded',
+        'running -> failed',
+        'running -> cancelled',
+        'running -> scheduled',
+        'running -> queued',
+        'failed -> queued',
+        'failed -> blocked',
+        'cancelled -> queued',
+        'cancelled -> blocked',
+        'skipped -> queued',
+        'skipped -> blocked',
+      ].sort(),
+    );
+  });
+
   it('lets nothing leave `succeeded`', () => {
     expect(JOB_STATES.filter((state) => canTransition('succeeded', state))).toEqual([]);
   });
