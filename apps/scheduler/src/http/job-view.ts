@@ -83,6 +83,9 @@ export const JobView = Type.Object({
 });
 export type JobView = Static<typeof JobView>;
 
+/** Of what was cancelled when no attempt of it ran: the same answer as when a worker was told to end it. */
+const CANCELLED = { reason: 'cancelled', message: 'cancel requested' } as const;
+
 /** A job as it is answered. `env` and `stdin` may hold secrets and never are. */
 export function toJobView(job: Job, waiting: Waiting | undefined): JobView {
   const { spec, rule, end } = job;
@@ -125,7 +128,7 @@ export function toJobView(job: Job, waiting: Waiting | undefined): JobView {
     exitCode: end?.exitCode ?? null,
     signal: end?.signal ?? null,
     result: end?.result ?? null,
-    failure: end?.failure ?? null,
+    failure: end?.failure ?? (job.state === 'cancelled' ? CANCELLED : null),
     output: end?.output ?? { stdoutBytes: 0, stderrBytes: 0, truncated: false },
     waiting: waiting ?? null,
     history: job.history.map((attempt) => ({

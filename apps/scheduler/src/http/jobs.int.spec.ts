@@ -233,6 +233,7 @@ describe('cancel, retry and delete', () => {
 
     expect([cancelled.status, cancelled.body.state]).toEqual([202, 'cancelled']);
     expect([again.status, again.body.state]).toEqual([202, 'cancelled']);
+    expect(again.body.failure).toEqual({ reason: 'cancelled', message: 'cancel requested' });
     expect([retried.status, retried.body.state]).toEqual([202, 'queued']);
     expect([twice.status, twice.body.type]).toEqual([409, 'urn:orchestrator:problem:job-not-retryable']);
   });
