@@ -115,7 +115,7 @@ describe('deaths of sessions', () => {
     expect((await t.registry.get(heir.session))?.state).toBe('alive');
   });
 
-  it('carries out, in its sweep, a death that was declared and not carried out', async () => {
+  it('the sweep carries out a death that was declared and not carried out', async () => {
     const { dispatch } = await t.scheduler({ sweepIntervalMs: 50 });
     const [ulid] = await t.submit(1);
     const worker = await new ScriptedWorker().connect(dispatch);
@@ -160,7 +160,7 @@ describe('deaths of sessions', () => {
     expect(last.workerLosses).toBe(1);
   });
 
-  it('enters a session that only a gate knows as dead and moves its jobs after the timeout', async () => {
+  it('the sweep enters a session that only a gate knows as dead and moves its jobs after the timeout', async () => {
     await t.scheduler({ sweepIntervalMs: 50, deadAfterMs: 300 });
     await t.store.reconcile('default', { session: 'ghost', worker: 'ghost', epoch: 1, held: [], last: true });
     const [ulid] = await t.submit(1);

@@ -15,7 +15,7 @@ describe('orders, drains and output', () => {
   });
   afterEach(() => t.stop());
 
-  it('tells a worker to cancel what runs, again until it is reported', async () => {
+  it('orders to workers: tells it to cancel what runs, again until it is reported', async () => {
     const { dispatch } = await t.scheduler();
     const [ulid] = await t.submit(1);
     const worker = await new ScriptedWorker().connect(dispatch);
@@ -32,7 +32,7 @@ describe('orders, drains and output', () => {
     expect((await t.job(ulid as string)).state).toBe('cancelled');
   });
 
-  it('tells a cancellation that was asked for while the worker was away, after its Welcome', async () => {
+  it('orders to workers: tells a cancellation that was asked for while it was away, after its Welcome', async () => {
     const { dispatch } = await t.scheduler();
     const [ulid] = await t.submit(1);
     const worker = await new ScriptedWorker().connect(dispatch);

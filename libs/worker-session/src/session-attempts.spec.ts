@@ -62,7 +62,7 @@ describe('WorkerSession: results', () => {
     expect(only(bench.sent(), 'finished')).toEqual([]);
   });
 
-  it('gives back for free what the store takes for held here and is not', () => {
+  it('reconcile: gives back for free what the store takes for held here and is not', () => {
     const bench = new SessionBench().welcomed();
     bench.session.detach();
     bench.session.attach();

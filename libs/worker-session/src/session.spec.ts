@@ -22,7 +22,7 @@ describe('WorkerSession: Hello and epochs', () => {
     ]);
   });
 
-  it('sends nothing between a Hello and its Welcome', () => {
+  it('no epoch is current from a Hello until its own Welcome: sends nothing', () => {
     const bench = new SessionBench();
     bench.session.attach();
     bench.sent();
@@ -32,7 +32,7 @@ describe('WorkerSession: Hello and epochs', () => {
     expect(bench.sent()).toEqual([]);
   });
 
-  it('ignores the Welcome of an old Hello', () => {
+  it('no epoch is current from a Hello until its own Welcome: ignores that of an old Hello', () => {
     const bench = new SessionBench();
     bench.session.attach();
     bench.sent();
@@ -46,7 +46,7 @@ describe('WorkerSession: Hello and epochs', () => {
     expect(bench.sent()).toEqual([]);
   });
 
-  it('ignores a Held that names another Hello', () => {
+  it('no epoch is current from a Hello until its own Welcome: ignores a Held that names another Hello', () => {
     const bench = new SessionBench().welcomed();
 
     bench.session.receive({ message: { $case: 'held', value: { helloNumber: 7, verdicts: [held('a.0')] } } });
@@ -54,7 +54,7 @@ describe('WorkerSession: Hello and epochs', () => {
     expect(only(bench.sent(), 'returned')).toEqual([]);
   });
 
-  it('drops an Assign between a Hello and its Welcome', () => {
+  it('no epoch is current from a Hello until its own Welcome: drops an Assign', () => {
     const bench = new SessionBench().welcomed();
     bench.session.receive({ message: { $case: 'rehello', value: { reason: 'claim without an answer' } } });
     bench.sent();
@@ -191,7 +191,7 @@ describe('WorkerSession: the lease', () => {
 });
 
 describe('WorkerSession: its end', () => {
-  it('kills everything and forgets it when it is dead', async () => {
+  it('dead is for ever: kills everything and forgets it', async () => {
     const bench = new SessionBench().welcomed();
     bench.session.receive(assign(100, 'a.0'));
 

@@ -32,7 +32,7 @@ describe('RedisSessionRegistry', () => {
   const runId = async (): Promise<string> => (await registry.look()).runId;
 
   describe('Sessions', () => {
-    it('registers a session by its Hello, with the lease it was granted', async () => {
+    it('a worker process is a session: registered by its Hello, with the lease it was granted', async () => {
       const epoch = await welcome(registry);
 
       const record = await registry.get('session-a');
@@ -81,7 +81,7 @@ describe('RedisSessionRegistry', () => {
       expect(await registry.get('session-a')).toMatchObject({ renewals: 1 });
     });
 
-    it('answers a session that has run before and that nobody knows as dead', async () => {
+    it('dead is for ever: so is a session that has run before and that nobody knows', async () => {
       expect(await registry.hello(aHello({ hasRun: true }))).toEqual({
         status: 'session_dead',
         reason: 'unregistered',
@@ -92,7 +92,7 @@ describe('RedisSessionRegistry', () => {
       expect(await registry.get('session-a')).toBeUndefined();
     });
 
-    it('leaves a dead session dead for ever', async () => {
+    it('dead is for ever: neither renewed nor welcomed', async () => {
       const epoch = await welcome(registry);
       const death = await registry.declareGone('session-a', 'process_ended');
 
@@ -150,7 +150,7 @@ describe('RedisSessionRegistry', () => {
       expect(await welcome(registry, { number: 2, hasRun: true })).toBeGreaterThan(lost);
     });
 
-    it('numbers growing also after a lost tail: epoch and term are at least the time in ms', async () => {
+    it('growing numbers grow also after a lost tail: epoch and term are at least the time in ms', async () => {
       const before = await welcome(registry);
       const term = await registry.mintTerm('leader');
       await redis.del(`${controlKeys(prefix).base}epoch`, controlKeys(prefix).term);
@@ -159,7 +159,7 @@ describe('RedisSessionRegistry', () => {
       expect(await registry.mintTerm('leader')).toBeGreaterThanOrEqual(term);
     });
 
-    it('keeps numbers growing when the time of Redis lies behind them', async () => {
+    it('growing numbers grow also when the time of Redis lies behind them', async () => {
       const base = controlKeys(prefix).base;
       await redis.set(`${base}epoch`, '9000000000000');
       await redis.hset(`${base}term`, 'term', '9000000000000');
@@ -224,7 +224,7 @@ describe('RedisSessionRegistry', () => {
   });
 
   describe('Death', () => {
-    it('is declared once: the first one stands', async () => {
+    it('is a fact, declared once: the first one stands', async () => {
       await welcome(registry);
       const term = await registry.mintTerm('leader');
 

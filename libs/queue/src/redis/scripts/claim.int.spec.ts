@@ -53,7 +53,7 @@ describe('claim', () => {
     });
   });
 
-  it('gates: gives nothing through one that is closed or of another epoch, and names the session', async () => {
+  it("a pool's gate: gives nothing through one that is closed or of another epoch, and names the session", async () => {
     await q.openGate('renewed', 7);
     await q.add(...someJobs(4));
 

@@ -29,7 +29,7 @@ describe('reclaim', () => {
   const die = (losses: number) =>
     q.store.reclaim(q.pool, { session: SESSION, losses, reason: 'no heartbeat for 15 s' });
 
-  it('death carried out: closes the gate and takes back every job of the session', async () => {
+  it('death carried out in each pool: closes the gate and takes back every job of the session', async () => {
     const other = await q.run(aJob(), 'session-b');
     const ulids = await claimed(3);
 

@@ -28,7 +28,7 @@ describe('reconcile', () => {
     state: 'running',
   });
 
-  it("gates: opens the pool's gate, so that this epoch can claim and no other", async () => {
+  it("opens the pool's gate, so that this epoch can claim and no other", async () => {
     await q.add(aJob(), aJob());
 
     await hello(7, []);
@@ -129,10 +129,10 @@ describe('reconcile', () => {
 
     await expect(hello(9, [])).rejects.toThrow(StaleEpochError);
 
-    expect(await q.store.gates(q.pool)).toEqual(new Map());
+    expect(await q.redis.hexists(`${q.base}gates`, SESSION)).toBe(0);
   });
 
-  it('orders: answers those still to be told for what is held', async () => {
+  it('orders to workers: answers those still to be told for what is held', async () => {
     const job = await q.run();
     const other = await q.run();
     await q.store.cancel(q.pool, [job.ulid]);
