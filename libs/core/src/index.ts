@@ -25,6 +25,7 @@ export {
   MAX_ARG_BYTES,
   MAX_PRIORITY,
   MAX_RESULT_BYTES,
+  MAX_SPEC_BYTES,
   MIN_PRIORITY,
   RETURN_REASONS,
 } from './job.js';

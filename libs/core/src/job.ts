@@ -29,6 +29,11 @@ export const MIN_PRIORITY = -1_000;
 export const MAX_PRIORITY = 1_000;
 /** A result of a handler, as JSON, in bytes. A larger one fails the attempt as `handler_error`. */
 export const MAX_RESULT_BYTES = 256 * 1024;
+/**
+ * A job's spec as the JSON that is kept, in bytes: far below what a worker takes in one message (4 MiB). One that no
+ * worker can be sent would break the stream of each worker that it is assigned to, for ever.
+ */
+export const MAX_SPEC_BYTES = 1024 * 1024;
 /** A single string handed to execve(2), in bytes: Linux' own limit. */
 export const MAX_ARG_BYTES = 128 * 1024;
 

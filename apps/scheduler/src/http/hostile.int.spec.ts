@@ -130,6 +130,14 @@ describe('a request that is not acceptable', () => {
     expect([answer.status, answer.body.detail]).toEqual([400, 'the body is not valid UTF-8']);
   });
 
+  it('is refused when it would be kept as more than the limit: its numbers are written out', async () => {
+    const numbers = Array.from({ length: 200_000 }, () => '1e20').join();
+
+    const answer = await api.post(PATH, `{"name":"a","handler":"f","data":[${numbers}]}`);
+
+    expect([answer.status, answer.body.detail]).toEqual([400, 'the job is larger than 1 MiB']);
+  });
+
   it('is refused beyond the limits of size', async () => {
     const one = await api.post(PATH, { name: 'a', handler: 'f', data: 'x'.repeat(1024 * 1024) });
     const many = await api.post(`${PATH}/batch`, {

@@ -10,12 +10,12 @@ import {
   type JobRule,
   type JobSpec,
   MAX_ARG_BYTES,
+  MAX_SPEC_BYTES,
   parseDurationMs,
   type Ulid,
 } from '@orchestrator/core';
 import type { NewJob } from '@orchestrator/queue';
 
-import { JOB_BODY_BYTES } from './body-parser.js';
 import { type JobRequest, MAX_DURATION_S } from './job-schema.js';
 import { invalid } from './problem.js';
 
@@ -132,7 +132,8 @@ function requireArgumentSizes(request: JobRequest, path: (field: string) => stri
 
 /** One message of gRPC must hold it. */
 function requireSpecSize(spec: JobSpec, at: string): void {
-  if (at !== '' && Buffer.byteLength(JSON.stringify(spec)) > JOB_BODY_BYTES) {
+  // Also where the body was smaller: a number such as 1e20 is written out when it is kept.
+  if (Buffer.byteLength(JSON.stringify(spec)) > MAX_SPEC_BYTES) {
     throw invalid(at, 'the job is larger than 1 MiB');
   }
 }

@@ -1,3 +1,5 @@
+import { MAX_SPEC_BYTES } from '@orchestrator/core';
+
 import { MAX_BATCH, type NewJob } from '../../store.js';
 import { aJob, someJobs } from '../../testing/a-job.js';
 import { type QueueBench, type QueueSetup, startBench } from '../../testing/setup.js';
@@ -137,12 +139,16 @@ describe('enqueue', () => {
     ['jobs[1].runAtMs', { runAtMs: Infinity }],
     ['jobs[1].rule.attempts', { attempts: Infinity }],
     ['jobs[1].rule.noRetryExitCodes.0', { noRetryExitCodes: [Number.NaN] }],
-  ])('refuses a whole call with a job that its scripts could not move: %s', async (path, broken) => {
-    const call = q.store.enqueue(q.pool, [aJob(), aJob(broken)]);
+    ['jobs[1].spec', { spec: { handler: 'f', data: 'x'.repeat(MAX_SPEC_BYTES) } }],
+  ])(
+    'refuses a whole call with a job that its scripts could not move, or no worker be sent: %s',
+    async (path, broken) => {
+      const call = q.store.enqueue(q.pool, [aJob(), aJob(broken)]);
 
-    await expect(call).rejects.toMatchObject({ path });
-    expect(await q.redis.exists(`${q.base}queued`)).toBe(0);
-  });
+      await expect(call).rejects.toMatchObject({ path });
+      expect(await q.redis.exists(`${q.base}queued`)).toBe(0);
+    },
+  );
 
   it('takes the largest batch and refuses a larger one', async () => {
     await q.add(...someJobs(MAX_BATCH));

@@ -1,4 +1,4 @@
-import type { JobState } from '@orchestrator/core';
+import { InvalidValueError, type JobState, MAX_SPEC_BYTES } from '@orchestrator/core';
 
 import type { EnqueueReply, NewJob } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
@@ -10,13 +10,13 @@ export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
   lua: lua.enqueue,
   args: (jobs) => [
     jobs.length,
-    ...jobs.flatMap((job) => [
+    ...jobs.flatMap((job, i) => [
       job.ulid,
       job.priority,
       job.delayMs ?? '',
       job.runAtMs ?? '',
       job.rule.batchId ?? '',
-      JSON.stringify(job.spec),
+      toSpecJson(job.spec, i),
       toRuleJson(job.rule),
     ]),
   ],
@@ -28,6 +28,17 @@ export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
       repeated: repeated === 1,
     })),
 });
+
+/** @throws {InvalidValueError} when no worker could be sent it */
+function toSpecJson(spec: NewJob['spec'], index: number): string {
+  const json = JSON.stringify(spec);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > MAX_SPEC_BYTES) {
+    const message = `jobs[${index}].spec has ${bytes} bytes of JSON: expected at most ${MAX_SPEC_BYTES}`;
+    throw new InvalidValueError(`jobs[${index}].spec`, message);
+  }
+  return json;
+}
 
 /** Most jobs have no rule of their own: nothing is stored for them, and scripts have nothing to decode. */
 function toRuleJson(rule: NewJob['rule']): string {
