@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { GoneReason, type GoneRequest, WorkerServiceDefinition } from '@orchestr
 import { silentLogger } from '@orchestrator/telemetry';
 import { createServer } from 'nice-grpc';
 
+import { builtEntry } from './built-entry.js';
 import { endLeftovers } from './leftovers.js';
 import { isAlive, readStat } from './proc.js';
 import { eventually, startExecutor, stopExecutors } from './testing/executor-harness.js';
@@ -57,6 +58,29 @@ describe('ExecutorProcess: the executor dies', () => {
     const waiting = run({ command: 'true' });
     expect((await ended(waiting)).outcome).toBe('succeeded');
     expect(executor.pid).not.toBe(before);
+  });
+
+  it('hands back what it cannot run while no executor starts, and goes on when one does', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'executor-'));
+    const entry = join(directory, 'entry.cjs');
+    const works = `require(${JSON.stringify(builtEntry('executor-main'))})`;
+    writeFileSync(entry, works);
+    try {
+      const { executor, executorLost, run, runToEnd } = await startExecutor({ entry });
+      writeFileSync(entry, 'process.exit(3)');
+      const emptyHanded = executorLost();
+      process.kill(executor.pid ?? 0, 'SIGKILL');
+      await emptyHanded;
+
+      const lost = executorLost();
+      const attempt = run({ command: 'true' });
+
+      expect(await lost).toEqual({ attemptIds: [attempt], detail: expect.stringContaining('code 3') });
+      writeFileSync(entry, works);
+      expect((await runToEnd({ command: 'echo again' })).outcome).toBe('succeeded');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it('gives a new executor a new guard when the guard dies', async () => {

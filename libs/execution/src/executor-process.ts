@@ -216,8 +216,9 @@ export class ExecutorProcess implements Executor {
     void this.relaunch(clock.monotonicMs() - this.upSinceMs >= STEADY_MS);
   }
 
+  /** Again and again, if need be: what is assigned meanwhile is handed back at each failure, so that nothing waits here. */
   private async relaunch(wasSteady: boolean): Promise<void> {
-    const { clock, logger } = this.params;
+    const { clock, events, logger } = this.params;
     this.restarts = wasSteady ? 0 : this.restarts;
     while (!this.stopping) {
       await sleep(clock, Math.min(FIRST_RESTART_MS * 2 ** this.restarts, MAX_RESTART_MS), this.stopped.signal);
@@ -228,7 +229,14 @@ export class ExecutorProcess implements Executor {
       try {
         return await this.launch();
       } catch (error) {
+        if (this.stopping) {
+          return;
+        }
         logger.error('The executor could not be started again', { error: String(error) });
+        const unstarted = this.waiting.splice(0).map(({ attemptId }) => attemptId);
+        if (unstarted.length > 0) {
+          events.executorLost(unstarted, String(error));
+        }
       }
     }
   }
