@@ -34,7 +34,7 @@ export type {
   StoredOutput,
   TrimReply,
 } from './store.js';
-export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_SCAN } from './store.js';
+export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN } from './store.js';
 export {
   CorruptRecordError,
   InvalidCursorError,

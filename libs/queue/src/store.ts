@@ -48,7 +48,7 @@ export interface QueueStore {
 
   // ---- reading
   getJobs(pool: string, ulids: readonly string[]): Promise<(Job | undefined)[]>;
-  /** Newest first over one or all pools. Looks at no more than `MAX_SCAN` records. */
+  /** Newest first over one or all pools. Looks at no more than `MAX_SCAN` records, and reads about `MAX_PAGE_BYTES`. */
   listJobs(filter: JobFilter, page: PageRequest): Promise<JobPage>;
   counts(pool: string): Promise<Record<JobState, number>>;
   pools(): Promise<string[]>;
@@ -70,6 +70,8 @@ export interface QueueStore {
 export const MAX_BATCH = 250;
 /** The most records that one page of a list looks at. */
 export const MAX_SCAN = 10_000;
+/** Bytes of records that one page of a list reads; it may then be shorter than asked for. */
+export const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** The most jobs of one session that `owned` answers. */
 export const MAX_OWNED = 1_000;
 /** The most bytes of specs that one claim answers (but for a single larger job). */

@@ -2,11 +2,12 @@ import type { Job, JobRule } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
 
 import { CorruptRecordError } from '../../errors.js';
-import { type JobFilter, type JobPage, MAX_BATCH, MAX_SCAN, type PageRequest } from '../../store.js';
+import { type JobFilter, type JobPage, MAX_BATCH, MAX_PAGE_BYTES, MAX_SCAN, type PageRequest } from '../../store.js';
 import { type BoundedRead, type CreatedJob, CreatedWalk } from './created-walk.js';
 import { getJobs } from './get-jobs.js';
 import { formatCursor, parseCursor } from './page-cursor.js';
 import { pipelined } from './pipelined.js';
+import { readBytes, type ReadablePiece, toPieces } from './record-bytes.js';
 import { parseObject } from './record-fields.js';
 
 export interface ListJobsParams {
@@ -20,25 +21,33 @@ export interface ListJobsParams {
   onCorrupt(error: CorruptRecordError): void;
 }
 
-/** Newest first. Looks at no more than `MAX_SCAN` jobs. @throws {InvalidCursorError} */
+/** Newest first. Looks at no more than `MAX_SCAN` jobs and reads about `MAX_PAGE_BYTES`. @throws {InvalidCursorError} */
 export async function listJobs(params: ListJobsParams): Promise<JobPage> {
   const { page } = params;
   const after = page.cursor === undefined ? undefined : parseCursor(page.cursor);
   const walk = new CreatedWalk({ redis: params.redis, pools: params.pools, read: params.read, after });
   const jobs: Job[] = [];
   let looked = 0;
+  let readSoFar = 0;
+  let lastLooked: CreatedJob | undefined;
   while (jobs.length < page.limit && looked < MAX_SCAN) {
     // With a filter most may not match: look at many at once. Without one, at no more than are wanted.
     const wanted = Math.min(isSelective(params.filter) ? MAX_BATCH : page.limit - jobs.length, MAX_BATCH);
     const size = Math.min(wanted, MAX_SCAN - looked);
     const created = await walk.next(size);
     looked += created.length;
-    const matches = await readMatches(params, created);
-    for (const { at, job } of matches) {
-      jobs.push(job);
-      if (jobs.length === page.limit) {
-        return { jobs, nextCursor: await cursorAfter(at, created, walk) };
+    for (const piece of await selectPieces(params, created)) {
+      if (lastLooked && readSoFar > 0 && readSoFar + piece.bytes > MAX_PAGE_BYTES) {
+        return { jobs, nextCursor: formatCursor(lastLooked) };
       }
+      readSoFar += piece.bytes;
+      for (const { at, job } of await readMatches(params, piece)) {
+        jobs.push(job);
+        if (jobs.length === page.limit) {
+          return { jobs, nextCursor: await cursorAfter(at, created, walk) };
+        }
+      }
+      lastLooked = piece.jobs.at(-1);
     }
     if (created.length < size) {
       return { jobs, nextCursor: undefined };
@@ -61,22 +70,32 @@ function isSelective({ states, name, batchId, labels }: JobFilter): boolean {
   return states !== undefined || name !== undefined || batchId !== undefined || labels !== undefined;
 }
 
-/** What matches, in the order of `created`. Cheap fields are looked at first, whole records only of what is left. */
-async function readMatches(
-  params: ListJobsParams,
-  created: readonly CreatedJob[],
-): Promise<{ at: CreatedJob; job: Job }[]> {
-  const found = new Map<CreatedJob, Job>();
+/** What is worth reading as a whole, in the order of `created`: cheap fields are looked at first. */
+async function selectPieces(params: ListJobsParams, created: readonly CreatedJob[]): Promise<ReadablePiece[]> {
+  const bytes = new Map<CreatedJob, number>();
   for (const pool of params.pools) {
     const own = created.filter((job) => job.pool === pool.name);
     const candidates = await preselect(params, pool.base, own);
-    for (const [at, job] of await readContained(params, pool, candidates)) {
+    for (const [job, size] of await readBytes(params.redis, pool.base, candidates, params.read)) {
+      bytes.set(job, size);
+    }
+  }
+  const candidates = created.filter((job) => bytes.has(job));
+  return toPieces(candidates, (job) => bytes.get(job) ?? 0);
+}
+
+/** What matches, in the order of the piece. */
+async function readMatches(params: ListJobsParams, piece: ReadablePiece): Promise<{ at: CreatedJob; job: Job }[]> {
+  const found = new Map<CreatedJob, Job>();
+  for (const pool of params.pools) {
+    const own = piece.jobs.filter((job) => job.pool === pool.name);
+    for (const [at, job] of own.length === 0 ? [] : await readContained(params, pool, own)) {
       if (matches(job, params.filter)) {
         found.set(at, job);
       }
     }
   }
-  return created.flatMap((at) => {
+  return piece.jobs.flatMap((at) => {
     const job = found.get(at);
     return job ? [{ at, job }] : [];
   });

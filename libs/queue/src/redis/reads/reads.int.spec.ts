@@ -1,7 +1,7 @@
 import { JOB_STATES } from '@orchestrator/core';
 
 import { CorruptRecordError, InvalidCursorError } from '../../errors.js';
-import { type JobFilter, type JobPage, MAX_SCAN, type NewJob } from '../../store.js';
+import { type JobFilter, type JobPage, MAX_PAGE_BYTES, MAX_SCAN, type NewJob } from '../../store.js';
 import { aJob, someJobs } from '../../testing/a-job.js';
 import { type QueueBench, type QueueSetup, startBench } from '../../testing/setup.js';
 
@@ -188,6 +188,25 @@ describe('reads of jobs', () => {
       const next = await q.store.listJobs({ name: 'rare' }, { limit: 1, cursor: page.nextCursor ?? '' });
       expect(ids(next)).toEqual([`${q.pool}:${oldest}`]);
       expect(next.nextCursor).toBeUndefined();
+    });
+
+    it('reads a bounded number of bytes and says where to go on', async () => {
+      const bytes = 1_000_000;
+      const count = Math.ceil((2.5 * MAX_PAGE_BYTES) / bytes);
+      const ulids: string[] = [];
+      for (let i = 0; i < count; i += 1) {
+        ulids.push(...(await q.add(aJob({ spec: { name: `large-${i % 2}`, stdin: 'x'.repeat(bytes) } }))));
+      }
+      const small = await q.add(...someJobs(3));
+
+      const first = await q.store.listJobs({}, { limit: 1_000 });
+      expect(first.jobs.length).toBeGreaterThan(small.length);
+      expect(first.jobs.length * bytes).toBeLessThanOrEqual(MAX_PAGE_BYTES + bytes * small.length);
+      expect(first.nextCursor).toBeDefined();
+
+      const expected = [...ulids, ...small].reverse().map((ulid) => `${q.pool}:${ulid}`);
+      expect(await listAll({}, 1_000)).toEqual(expected);
+      expect(await listAll({ name: 'large-1' }, 1_000)).toHaveLength(Math.floor(count / 2));
     });
 
     it('refuses a cursor that is not ours', async () => {
