@@ -198,45 +198,60 @@ describe('RedlockLock', () => {
     }
   });
 
-  describe('over three nodes', () => {
-    it('works with one down', async () => {
-      const bench = await setup(3);
+  describe.each([3, 5])('over %d nodes', (nodes) => {
+    const minority = (nodes - 1) / 2;
+
+    it(`works with ${minority} down`, async () => {
+      const bench = await setup(nodes);
       const lock = bench.newLock();
       const lease = await held(lock);
-      await bench.servers[0]?.signal('SIGKILL');
+      await Promise.all(bench.servers.slice(0, minority).map((server) => server.signal('SIGKILL')));
 
       await extension(lease, lease.remainingMs());
       await lease.release();
       const again = await held(lock);
 
-      expect((await bench.holders(KEY)).slice(1)).toEqual([again.token, again.token]);
+      const living = (await bench.holders(KEY)).slice(minority);
+      expect(living).toEqual(living.map(() => again.token));
+      expect(await bench.newLock().tryAcquire(NAME)).toBeUndefined();
     });
 
-    it('works with one that hangs', async () => {
-      const bench = await setup(3);
+    it(`works with ${minority} that hang`, async () => {
+      const bench = await setup(nodes);
       const lease = await held(bench.newLock());
-      await bench.servers[0]?.signal('SIGSTOP');
+      const hanging = bench.servers.slice(0, minority);
+      await Promise.all(hanging.map((server) => server.signal('SIGSTOP')));
       try {
         await extension(lease, lease.remainingMs());
         expect(lease.signal.aborted).toBe(false);
       } finally {
-        await bench.servers[0]?.signal('SIGCONT');
+        await Promise.all(hanging.map((server) => server.signal('SIGCONT')));
       }
     });
 
-    it('ends its lease and gives none with two down, and recovers', async () => {
-      const bench = await setup(3);
+    it(`ends its lease and gives none with ${minority + 1} down, and recovers`, async () => {
+      const bench = await setup(nodes);
       const lock = bench.newLock();
       const lease = await held(lock);
-      const [one, two] = bench.servers;
-      await Promise.all([one?.signal('SIGKILL'), two?.signal('SIGKILL')]);
+      await Promise.all(bench.servers.slice(0, minority + 1).map((server) => server.signal('SIGKILL')));
 
       await abortWithin(lease.signal, TTL_MS * 1.5);
       await expect(lock.tryAcquire(NAME)).rejects.toBeInstanceOf(LockUnavailableError);
-      await one?.restart();
+      await bench.servers[0]?.restart();
 
       const again = await lock.acquire(NAME, new AbortController().signal);
       expect(again?.remainingMs()).toBeGreaterThan(0);
+    });
+
+    it('gives nobody the lock while it is split, and what was got in vain is given back', async () => {
+      const bench = await setup(nodes);
+      const others = bench.servers.slice(0, minority + 1);
+      await Promise.all(others.map((server, i) => server.client().set(KEY, `somebody-${i}`, 'PX', TTL_MS * 100, 'NX')));
+
+      expect(await bench.newLock().tryAcquire(NAME)).toBeUndefined();
+
+      const left = await bench.holders(KEY);
+      expect(left).toEqual(bench.servers.map((_, i) => (i <= minority ? `somebody-${i}` : null)));
     });
   });
 });
