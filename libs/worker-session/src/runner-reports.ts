@@ -25,7 +25,7 @@ export class RunnerReports implements RunnerEvents {
   started(attemptId: string, pid: number): void {
     const attempt = this.ours(attemptId);
     if (attempt !== undefined) {
-      this.params.logger.info('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
+      this.params.logger.debug('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
     }
   }
 
