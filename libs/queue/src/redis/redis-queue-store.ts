@@ -74,6 +74,7 @@ export interface RedisQueueStoreParams {
 }
 
 export const OUTPUT_CAP_BYTES = 256 * 1024;
+const LOOK_AGAIN_MS = 10_000;
 
 /** The store on Redis: one file per operation in `scripts/` and `reads/`; here they are only put together. */
 export class RedisQueueStore implements QueueStore {
@@ -86,13 +87,16 @@ export class RedisQueueStore implements QueueStore {
   readonly #idempotency: IdempotencyKeys;
   readonly #outputCapBytes: number;
   readonly #logger: Logger;
-  readonly #registered = new Set<string>();
+  readonly #clock: Clock;
+  /** Pools that were found in the list, and when to look again. */
+  readonly #registered = new Map<string, number>();
 
   constructor(params: RedisQueueStoreParams) {
     this.#redis = params.redis;
     this.#control = params.control ?? params.redis;
     this.#keys = queueKeys(params.prefix);
     this.#random = params.random;
+    this.#clock = params.clock;
     this.#calls = new PoolCalls({ ...params, keys: this.#keys });
     const own = { redis: this.#redis, control: this.#control, keys: this.#keys, calls: this.#calls };
     this.#batches = new Batches(own);
@@ -270,17 +274,32 @@ export class RedisQueueStore implements QueueStore {
 
   /**
    * Before the first job or session of a pool: it is in the list of pools, so that whoever looks after them finds it.
-   * It is looked for first, since a full Redis refuses even to add what is there.
+   * Looked at again from time to time, without waiting for it: the list may have been in a lost tail.
    */
   async #register(pool: string): Promise<void> {
-    if (!this.#registered.has(pool)) {
-      const list = this.#keys.pools();
-      await this.#calls.read(`registering pool "${pool}"`, async () => {
-        if ((await this.#control.sismember(list, pool)) === 0) {
-          await this.#control.sadd(list, pool);
-        }
+    const lookAgainAtMs = this.#registered.get(pool);
+    if (lookAgainAtMs === undefined) {
+      await this.#enterInList(pool);
+    } else if (this.#clock.monotonicMs() >= lookAgainAtMs) {
+      this.#noteRegistered(pool);
+      this.#enterInList(pool).catch((error: unknown) => {
+        this.#logger.debug('The list of pools could not be looked at; again soon', { pool, error });
       });
-      this.#registered.add(pool);
     }
+  }
+
+  /** It is looked for first, since a full Redis refuses even to add what is there. */
+  async #enterInList(pool: string): Promise<void> {
+    const list = this.#keys.pools();
+    await this.#calls.read(`registering pool "${pool}"`, async () => {
+      if ((await this.#control.sismember(list, pool)) === 0) {
+        await this.#control.sadd(list, pool);
+      }
+    });
+    this.#noteRegistered(pool);
+  }
+
+  #noteRegistered(pool: string): void {
+    this.#registered.set(pool, this.#clock.monotonicMs() + LOOK_AGAIN_MS);
   }
 }

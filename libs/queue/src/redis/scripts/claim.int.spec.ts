@@ -131,7 +131,9 @@ describe('claim', () => {
 
   it('stops at its limit of bytes, but gives one job however large', async () => {
     const large = (bytes: number) => aJob({ spec: { stdin: 'x'.repeat(bytes) } });
-    await q.add(large(MAX_CLAIM_BYTES + 1), large(MAX_CLAIM_BYTES / 2), large(MAX_CLAIM_BYTES / 3), large(400_000));
+    const [first] = await q.add(aJob(), large(MAX_CLAIM_BYTES / 2), large(MAX_CLAIM_BYTES / 3), large(400_000));
+    const beyond = { name: 'beyond', command: 'true', stdin: 'x'.repeat(MAX_CLAIM_BYTES) };
+    await q.redis.hset(`${q.base}j:${first}`, 'spec', JSON.stringify(beyond)); // no job of today gets that large
 
     const sizes = [];
     for (let i = 0; i < 4; i++) {

@@ -1,7 +1,9 @@
-import { MAX_SPEC_BYTES } from '@orchestrator/core';
+import { MAX_SPEC_BYTES, systemRandom } from '@orchestrator/core';
+import { ManualClock } from '@orchestrator/testing';
 
 import { MAX_BATCH, type NewJob } from '../../store.js';
 import { aJob, someJobs } from '../../testing/a-job.js';
+import { RedisQueueStore } from '../redis-queue-store.js';
 import { type QueueBench, type QueueSetup, startBench } from '../../testing/setup.js';
 
 describe('enqueue', () => {
@@ -129,6 +131,19 @@ describe('enqueue', () => {
     await q.add(aJob());
 
     expect(await q.redis.smembers(q.keys.pools())).toEqual([q.pool]);
+  });
+
+  it('enters the pool again when the list was in a lost tail', async () => {
+    const clock = new ManualClock();
+    const store = new RedisQueueStore({ redis: q.redis, clock, random: systemRandom, prefix: q.prefix });
+    await store.enqueue(q.pool, [aJob()]);
+    await q.redis.del(q.keys.pools());
+    clock.advance(10_000);
+
+    await store.enqueue(q.pool, [aJob()]);
+    await q.redis.ping(); // whatever was sent before is answered
+
+    expect(await store.pools()).toEqual([q.pool]);
   });
 
   it.each([
