@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '@orchestrator/core';
 import { createDeferred, type Deferred } from '@orchestrator/lifecycle';
-import type { Logger } from '@orchestrator/telemetry';
+import type { LogFields, Logger } from '@orchestrator/telemetry';
 
 import type { Dialing } from './dialing.js';
 import { JoinRefusedError } from './errors.js';
@@ -14,11 +14,14 @@ export interface ConnectorParams {
   logger: Logger;
 }
 
+const TELL_AGAIN_MS = 10_000;
+
 /** Keeps a session linked to one scheduler after the other, until it is told to end. */
 export class Connector implements SessionLink {
   private link: SchedulerLink | undefined;
   private gone: Deferred<LinkClosed> | undefined;
   private finishing = false;
+  private toldAtMs: number | undefined;
 
   constructor(private readonly params: ConnectorParams) {}
 
@@ -27,7 +30,7 @@ export class Connector implements SessionLink {
    * @throws {JoinRefusedError} when a scheduler refuses the join token.
    */
   async run(session: WorkerSession, signal: AbortSignal): Promise<void> {
-    const { clock, dialing, logger } = this.params;
+    const { clock, dialing } = this.params;
     while (!signal.aborted && !this.finishing) {
       const address = dialing.address;
       const why = await this.linked(session, address, signal);
@@ -36,12 +39,7 @@ export class Connector implements SessionLink {
       }
       if (!signal.aborted && !this.finishing) {
         const waitMs = dialing.next();
-        logger.warn('no link to a scheduler; dialing again', {
-          address,
-          detail: why.detail,
-          next: dialing.address,
-          waitMs,
-        });
+        this.tellNoLink({ address, detail: why.detail, next: dialing.address, waitMs });
         await sleep(clock, waitMs, signal);
       }
     }
@@ -62,6 +60,7 @@ export class Connector implements SessionLink {
 
   welcomed(): void {
     this.params.dialing.welcomed();
+    this.toldAtMs = undefined;
   }
 
   leave(reason: string): void {
@@ -72,6 +71,18 @@ export class Connector implements SessionLink {
   async finish(limitMs: number): Promise<void> {
     this.finishing = true;
     await this.link?.finish(limitMs);
+  }
+
+  /** At once, then now and then, however often it is dialed. */
+  private tellNoLink(fields: LogFields): void {
+    const { clock, logger } = this.params;
+    const now = clock.monotonicMs();
+    if (this.toldAtMs === undefined || now - this.toldAtMs >= TELL_AGAIN_MS) {
+      this.toldAtMs = now;
+      logger.warn('no link to a scheduler; dialing again', fields);
+    } else {
+      logger.debug('no link to a scheduler; dialing again', fields);
+    }
   }
 
   private async linked(session: WorkerSession, address: string, signal: AbortSignal): Promise<LinkClosed> {
