@@ -80,24 +80,28 @@ describe('the published packages', () => {
     expect(required.split(',').filter((key) => !imported.includes(key))).toEqual([]);
   });
 
-  it('have types that a strict project accepts', () => {
-    link('@types/node');
-    link('undici-types');
-    const imports = libs.map((lib, i) => `import * as lib${i} from '${SCOPE}${lib}';`);
-    const uses = [
-      "import { Queue } from '@orchestrator/queue';",
-      "const queue = new Queue({ redis: 'redis://127.0.0.1:6379' });",
-      "export const id: Promise<string> = queue.add('greet', { command: 'echo hello' });",
-      `export const all = [${libs.map((_, i) => `lib${i}`).join()}];`,
-    ];
-    writeFileSync(join(project, 'use.ts'), [...imports, ...uses].join('\n'));
+  it(
+    'have types that a strict project accepts',
+    () => {
+      link('@types/node');
+      link('undici-types');
+      const imports = libs.map((lib, i) => `import * as lib${i} from '${SCOPE}${lib}';`);
+      const uses = [
+        "import { Queue } from '@orchestrator/queue';",
+        "const queue = new Queue({ redis: 'redis://127.0.0.1:6379' });",
+        "export const id: Promise<string> = queue.add('greet', { command: 'echo hello' });",
+        `export const all = [${libs.map((_, i) => `lib${i}`).join()}];`,
+      ];
+      writeFileSync(join(project, 'use.ts'), [...imports, ...uses].join('\n'));
 
-    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
-    for (const module of [
-      ['--module', 'nodenext'],
-      ['--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler'],
-    ]) {
-      run(tsc, '--noEmit', '--strict', '--types', 'node', ...module, 'use.ts');
-    }
-  }, COMPILED_WITHIN_MS);
+      const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+      for (const module of [
+        ['--module', 'nodenext'],
+        ['--skipLibCheck', '--module', 'esnext', '--moduleResolution', 'bundler'],
+      ]) {
+        run(tsc, '--noEmit', '--strict', '--types', 'node', ...module, 'use.ts');
+      }
+    },
+    COMPILED_WITHIN_MS,
+  );
 });
