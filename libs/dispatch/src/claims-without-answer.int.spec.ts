@@ -1,7 +1,7 @@
 import { VerdictKind } from '@orchestrator/proto-types';
+import { type FaultProxy, startFaultProxy } from '@orchestrator/testing';
 
 import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
-import { type FaultProxy, startFaultProxy } from './testing/fault-proxy.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
 
 describe('a store that does not answer', () => {

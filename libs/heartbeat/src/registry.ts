@@ -1,6 +1,6 @@
 /**
  * The registry of sessions, in the control slot. A worker process is a session; it is registered by its Hello, renewed
- * by its heartbeats, and declared dead once and for ever. What must hold: docs/architecture.md, "Sessions".
+ * by its heartbeats, and declared dead once and for ever. What must hold: docs/architecture.md, "Who owns a job".
  *
  * Every call rejects when Redis did not confirm it in time; it may then have been executed, and may be repeated.
  */

@@ -1,3 +1,5 @@
+export type { FaultProxy } from './fault-proxy.js';
+export { startFaultProxy } from './fault-proxy.js';
 export { ManualClock } from './manual-clock.js';
 export type { TestRedis, TestRedisOptions } from './redis-fixture.js';
 export { freePort } from './free-port.js';

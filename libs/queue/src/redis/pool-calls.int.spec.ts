@@ -1,10 +1,9 @@
 import { systemClock, systemRandom } from '@orchestrator/core';
 import { createRedis } from '@orchestrator/redis';
-import { freePort } from '@orchestrator/testing';
+import { type FaultProxy, freePort, startFaultProxy } from '@orchestrator/testing';
 
 import { SchemaMismatchError, StaleCallError, StoreUnavailableError } from '../errors.js';
 import { aJob } from '../testing/a-job.js';
-import { type FaultProxy, startFaultProxy } from '../testing/fault-proxy.js';
 import { aWant, type QueueBench, type QueueSetup, startBench } from '../testing/setup.js';
 import { PoolCalls } from './pool-calls.js';
 import { RedisQueueStore } from './redis-queue-store.js';
