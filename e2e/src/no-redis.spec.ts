@@ -23,7 +23,12 @@ describe('where no Redis can be had', () => {
       name: file,
       file,
       args: [],
-      env: { PATH: folder, ORCHESTRATOR_STATE_DIRECTORY: join(folder, 'state'), ORCHESTRATOR_REDIS_URL: undefined },
+      env: {
+        PATH: folder,
+        ORCHESTRATOR_STATE_DIRECTORY: join(folder, 'state'),
+        ORCHESTRATOR_REDIS_URL: undefined,
+        ORCHESTRATOR_REDIS_SERVER: undefined,
+      },
     });
 
   it.each(['tools/start.mjs', 'tools/demo.mjs'])('ends %s with 2 and names the three remedies', async (file) => {
