@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { root } from './root.mjs';
+import { stateDirectory } from './root.mjs';
 import { run } from './run.mjs';
 
-const home = path.join(root, '.orchestrator', 'redis-package');
+const home = path.join(stateDirectory, 'redis-package');
 
 export const fetchedProgram = path.join(home, 'redis-server');
 
