@@ -8,6 +8,7 @@ export type {
   Job,
   JobRule,
   JobSpec,
+  OnLeaseLost,
   OutputCounts,
   ReturnReason,
 } from './job.js';
@@ -15,7 +16,10 @@ export {
   ATTEMPT_OUTCOMES,
   DEFAULT_ATTEMPTS,
   DEFAULT_BACKOFF,
+  DEFAULT_FREEZE_LIMIT_MS,
   DEFAULT_KILL_GRACE_MS,
+  DEFAULT_ON_LEASE_LOST,
+  ON_LEASE_LOST,
   DEFAULT_MAX_WORKER_LOSSES,
   DEFAULT_POOL,
   DEFAULT_RETAIN_MS,

@@ -24,6 +24,8 @@ export const DEFAULT_ATTEMPTS = 1;
 export const DEFAULT_MAX_WORKER_LOSSES = 5;
 export const DEFAULT_TIMEOUT_MS = 3_600_000;
 export const DEFAULT_KILL_GRACE_MS = 5_000;
+/** How long an attempt may stay frozen before it is killed. */
+export const DEFAULT_FREEZE_LIMIT_MS = 600_000;
 export const DEFAULT_RETAIN_MS = 7 * 86_400_000;
 export const MIN_PRIORITY = -1_000;
 export const MAX_PRIORITY = 1_000;
@@ -36,6 +38,14 @@ export const MAX_RESULT_BYTES = 256 * 1024;
 export const MAX_SPEC_BYTES = 1024 * 1024;
 /** A single string handed to execve(2), in bytes: Linux' own limit. */
 export const MAX_ARG_BYTES = 128 * 1024;
+
+export const ON_LEASE_LOST = ['freeze', 'kill', 'continue'] as const;
+/**
+ * What its worker does with an attempt when it is cut off from all schedulers for as long as its lease: stop it until it
+ * is confirmed or given away, kill it, or let it go on (it may then overlap with another one; one result is accepted).
+ */
+export type OnLeaseLost = (typeof ON_LEASE_LOST)[number];
+export const DEFAULT_ON_LEASE_LOST: OnLeaseLost = 'freeze';
 
 /**
  * What is to be run. Immutable, written once as one JSON field, opaque to Lua. Exactly one of `command`, `argv` and
@@ -54,6 +64,10 @@ export interface JobSpec {
   timeoutMs?: number;
   /** Between SIGTERM and SIGKILL; default: the worker's `executor.killGrace`. */
   killGraceMs?: number;
+  /** Default `DEFAULT_ON_LEASE_LOST`. */
+  onLeaseLost?: OnLeaseLost;
+  /** Default `DEFAULT_FREEZE_LIMIT_MS`. */
+  freezeLimitMs?: number;
   env?: Record<string, string>;
   cwd?: string;
   stdin?: string;

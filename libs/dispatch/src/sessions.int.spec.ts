@@ -164,7 +164,7 @@ describe('sessions of workers', () => {
     worker.open(dispatch);
     const stranger = { ...attempt!, attemptId: 'nobody.0' };
     const foreign = { ...attempt!, jobId: 'elsewhere:01ARZ3NDEKTSV4RRFFQ69G5FAV', attemptId: 'nobody.1' };
-    await worker.greet({ held: [stranger, foreign].map((ref) => ({ attempt: ref, state: 1 })) });
+    await worker.greet({ held: [stranger, foreign].map((ref) => ({ attempt: ref, state: 1, number: 0 })) });
 
     expect(worker.lastVerdicts).toEqual([`nobody.0 ${VerdictKind.GONE}`, `nobody.1 ${VerdictKind.GONE}`]);
     expect(await t.job(ulid as string)).toMatchObject({ state: 'queued', starts: 0 });

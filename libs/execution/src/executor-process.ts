@@ -111,6 +111,10 @@ export class ExecutorProcess implements Executor {
     this.send(this.lease);
   }
 
+  confirmHeld(_attemptIds: readonly string[], _sentAtUptimeMs: number): void {
+    return;
+  }
+
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void {
     this.send({ kind: 'acknowledge', attemptId, stream, endOffset });
   }

@@ -1,4 +1,4 @@
-import type { AttemptEnd } from '@orchestrator/core';
+import type { AttemptEnd, OnLeaseLost } from '@orchestrator/core';
 
 /** What runs commands for a worker: a separate process, so that a spawn never forks the worker's heap. */
 export interface Executor {
@@ -13,9 +13,14 @@ export interface Executor {
   killAll(): Promise<void>;
   /**
    * The lease was confirmed: `sentAtUptimeMs` is when the acknowledged heartbeat was *sent*, on the clock of
-   * `uptimeMs()`. Past it + lease the executor kills everything by itself and reports `lease_lost`.
+   * `uptimeMs()`. Past it + lease the executor does by itself what each attempt's `onLeaseLost` says.
    */
   renewLease(sentAtUptimeMs: number, leaseMs: number): void;
+  /**
+   * A scheduler has said `held` of these in answer to something *sent* at this instant. What was frozen before it, and not
+   * longer than the lease ago, goes on.
+   */
+  confirmHeld(attemptIds: readonly string[], sentAtUptimeMs: number): void;
   /** The commands' output up to here is safe elsewhere. */
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void;
   /** Ends it: everything dead, process gone, no last will sent. */
@@ -30,6 +35,12 @@ export interface ExecutorEvents {
   ended(end: ExecutorEnd): void;
   /** The lease ran out: these were killed. */
   leaseLost(attemptIds: readonly string[]): void;
+  /** The lease ran out: everything of these is stopped until `confirmHeld`, `kill` or their freeze limit. */
+  frozen?(attemptIds: readonly string[]): void;
+  /** These were confirmed and go on. */
+  thawed?(attemptIds: readonly string[]): void;
+  /** Frozen for longer than they may be: these were killed. */
+  freezeLimitReached?(attemptIds: readonly string[]): void;
   /** The executor's process died or did not answer: swept, these are lost; a new one is being started. */
   executorLost(attemptIds: readonly string[], detail: string): void;
 }
@@ -46,6 +57,10 @@ export interface AttemptToRun {
   /** 0 = none. */
   timeoutMs: number;
   killGraceMs: number;
+  /** Default `kill`. */
+  onLeaseLost?: OnLeaseLost;
+  /** Default `DEFAULT_FREEZE_LIMIT_MS`. */
+  freezeLimitMs?: number;
   /** Captured of each stream, in bytes: the first quarter and the last three. */
   maxOutputBytes: number;
 }
@@ -63,6 +78,8 @@ export interface ExecutorEnd {
   outcome: 'succeeded' | 'failed' | 'cancelled';
   end: AttemptEnd;
   retryable: boolean;
+  /** It was frozen once. */
+  wasFrozen?: boolean;
   startedAtWallMs: number;
   durationMs: number;
   /** All that was captured and not acknowledged yet. */

@@ -14,11 +14,12 @@ export type {
   RegistryLook,
   Renewal,
   RenewalReply,
+  SchedulerPresence,
   SessionInfo,
   SessionRecord,
   SessionRegistry,
 } from './registry.js';
-export { DEATH_REASONS } from './registry.js';
+export { ANNOUNCE_INTERVAL_MS, DEATH_REASONS, PRESENCE_MS } from './registry.js';
 export type { Beat, HeartbeatSenderParams, HeartbeatTrouble } from './sender.js';
 export { HeartbeatSender, isLagging } from './sender.js';
 export { isSuspect } from './suspect.js';

@@ -26,9 +26,25 @@ export interface SessionRegistry {
   ofWorker(worker: string): Promise<SessionRecord | undefined>;
   /** Forgets dead sessions older than `deadKeptMs` (default 24 h) that `keep` does not name. */
   forget(keep: ReadonlySet<string>): Promise<number>;
+  /** A scheduler says that it is there; again every `ANNOUNCE_INTERVAL_MS`. */
+  announce(scheduler: SchedulerPresence): Promise<void>;
+  /** It stops in good order. */
+  withdraw(schedulerId: string): Promise<void>;
+  /** Schedulers that announced themselves within `PRESENCE_MS`, by Redis' clock: to spread workers, for nothing else. */
+  schedulers(): Promise<SchedulerPresence[]>;
   /** Mints the next term: max(stored + 1, Redis' time in ms). */
   mintTerm(leader: string): Promise<number>;
   currentTerm(): Promise<{ term: number; leader: string } | undefined>;
+}
+
+export const ANNOUNCE_INTERVAL_MS = 3_000;
+export const PRESENCE_MS = 12_000;
+
+export interface SchedulerPresence {
+  id: string;
+  version: string;
+  /** Workers that it serves. */
+  workers: number;
 }
 
 export interface SessionInfo {
@@ -68,6 +84,8 @@ export interface Renewal {
   load: number;
   memoryUsedBytes: number;
   memoryTotalBytes: number;
+  /** It beats but takes no work: its scheduler's judgement. */
+  wedged?: boolean;
 }
 
 export type RenewalReply =
@@ -122,6 +140,7 @@ export interface SessionRecord {
   memoryTotalBytes: number;
   startedAt: number;
   lastRenewedAt: number;
+  wedged?: boolean;
   /** Of a dead one. */
   death: Death | undefined;
 }

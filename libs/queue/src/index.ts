@@ -20,6 +20,7 @@ export type {
   OutputVerdict,
   PageRequest,
   PendingOrder,
+  PoolRecovery,
   PromoteReply,
   PurgeVerdict,
   QueueStore,
@@ -34,7 +35,7 @@ export type {
   StoredOutput,
   TrimReply,
 } from './store.js';
-export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN } from './store.js';
+export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN, RECOVERY_MIN_MS } from './store.js';
 export {
   CorruptRecordError,
   InvalidCursorError,

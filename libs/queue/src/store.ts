@@ -21,9 +21,21 @@ export interface QueueStore {
   giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]>;
 
   // ---- sessions
+  /**
+   * Compares what a worker holds with the store, opens its gate, and adopts what it holds and the store believes unowned
+   * under a lower fence (the claim was in a lost tail).
+   */
   reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply>;
   /** Carries out a death in this pool: closes the gate, takes back one chunk of its jobs. Repeat until `remaining` is 0. */
   reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply>;
+  /**
+   * The pool is on another server than it remembers (restart, failover): what was written last may be missing. Nothing is
+   * claimed until each of these sessions, and each that a gate names, has made the last chunk of a reconcile or is dead,
+   * and not before `RECOVERY_MIN_MS`. Idempotent; answers undefined when the pool is not in recovery (any more).
+   */
+  beginRecovery(pool: string, sessions: readonly string[]): Promise<PoolRecovery | undefined>;
+  /** Whether the pool is in recovery, or has to be put into it (`begun: false`). */
+  recovery(pool: string): Promise<PoolRecovery | undefined>;
   /** Session -> epoch of every open gate; epoch 0 for a session whose death is not carried out to its end. */
   gates(pool: string): Promise<Map<string, number>>;
   /** What these sessions own, by session, in order of claim; of each the first `MAX_OWNED`. */
@@ -72,6 +84,8 @@ export const MAX_BATCH = 250;
 export const MAX_SCAN = 10_000;
 /** Bytes of records that one page of a list reads; it may then be shorter than asked for. */
 export const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+/** A pool found on another server is claimed from after so long at the earliest. */
+export const RECOVERY_MIN_MS = 3_000;
 /** The most jobs of one session that `owned` answers. */
 export const MAX_OWNED = 1_000;
 /** The most bytes of specs that one claim answers (but for a single larger job). */
@@ -115,7 +129,21 @@ export interface ClaimedJob {
   specJson: string;
 }
 
+/** A pool whose server is another than it remembers. */
+export interface PoolRecovery {
+  /** False: nobody has called `beginRecovery` yet. */
+  begun: boolean;
+  /** The server that it is on now: one recovery for each. */
+  runId: string;
+  /** Sessions still awaited. */
+  awaited: string[];
+  /** Milliseconds until `RECOVERY_MIN_MS` are over. */
+  notBeforeMs: number;
+}
+
 export interface ClaimReply {
+  /** Set: nothing was claimed, since the pool is in recovery, or has to be put into it. */
+  recovery?: PoolRecovery;
   jobs: ClaimedJob[];
   /** Jobs still queued. */
   queued: number;
@@ -138,6 +166,8 @@ export interface Settlement extends AttemptKey {
   retryable: boolean;
   /** It was frozen once: a failure then counts as a loss. */
   wasFrozen: boolean;
+  /** Who ran it: an unowned job with a lower fence is adopted and settled in one step. */
+  holder?: { session: string; worker: string; number: number };
   /** What was not appended before. */
   output: readonly OutputChunk[];
 }
@@ -164,6 +194,8 @@ export interface ReconcileRequest {
 }
 
 export interface HeldAttempt extends AttemptKey {
+  /** Which start it is, from 1; 0 when unknown. */
+  number?: number;
   state: 'running' | 'frozen' | 'finished' | 'returned';
 }
 
@@ -172,6 +204,8 @@ export interface ReconcileReply {
   verdicts: ('held' | 'gone')[];
   /** Queued again for free. */
   requeued: number;
+  /** Of `held`: taken back from a lost tail. */
+  adopted?: number;
   /** Send the last chunk again: not everything was looked at. */
   more: boolean;
   /** Orders still to be told for what is held. */

@@ -99,7 +99,7 @@ export class Attempts {
   held(): HeldAttempt[] {
     return [...this.byId.values()].flatMap((attempt) => {
       const state = HELD_STATES[attempt.state];
-      return state === undefined ? [] : [{ attempt: attempt.ref, state }];
+      return state === undefined ? [] : [{ attempt: attempt.ref, state, number: attempt.number }];
     });
   }
 

@@ -8,7 +8,7 @@ import { toFinished } from './to-proto.js';
 
 describe('KeptReports', () => {
   const aReport = (id: string, outputBytes = 0): FinishedAttempt => ({
-    ...toFinished(aRef(id), anEnd(id)),
+    ...toFinished(aRef(id), 1, anEnd(id)),
     output: [{ attempt: aRef(id), stream: 1, offset: 0, sequence: 1, data: Buffer.alloc(outputBytes) }],
   });
 

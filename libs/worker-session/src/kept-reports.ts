@@ -33,9 +33,9 @@ export class KeptReports {
   /** For a Hello: what is kept of attempts that are not listed as such. */
   heldWithout(attempts: Attempts): HeldAttempt[] {
     return [...this.kept.values()].flatMap(({ kind, value }) => {
-      const state = kind === 'finished' ? HeldState.FINISHED : HeldState.RETURNED;
+      const [state, number] = kind === 'finished' ? [HeldState.FINISHED, value.number] : [HeldState.RETURNED, 0];
       const listed = attempts.get(value.attempt?.attemptId ?? '') !== undefined;
-      return listed ? [] : [{ attempt: value.attempt, state }];
+      return listed ? [] : [{ attempt: value.attempt, state, number }];
     });
   }
 

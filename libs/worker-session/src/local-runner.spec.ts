@@ -19,6 +19,7 @@ describe('LocalRunner', () => {
       kill: note('kill'),
       killAll: note('killAll'),
       renewLease: () => undefined,
+      confirmHeld: (ids) => void note('confirmHeld')(ids.join(' ')),
       acknowledgeOutput: (id) => void note('acknowledge')(id),
       stop: note('stop'),
     };

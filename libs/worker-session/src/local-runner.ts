@@ -80,6 +80,10 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     }
   }
 
+  confirmHeld(attemptIds: readonly string[], sentAtUptimeMs: number): void {
+    this.executor.confirmHeld(attemptIds, sentAtUptimeMs);
+  }
+
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void {
     this.of(attemptId).acknowledgeOutput(attemptId, stream, endOffset);
   }

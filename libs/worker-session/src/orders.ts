@@ -135,5 +135,6 @@ function notRun(
     wasFrozen: false,
     retryable: false,
     output: [],
+    number: 0,
   };
 }

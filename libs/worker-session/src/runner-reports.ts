@@ -41,7 +41,7 @@ export class RunnerReports implements RunnerEvents {
     const { flow, output, serviceTime, clock } = this.params;
     serviceTime.add(clock.monotonicMs() - attempt.startedAtMs);
     this.log(attempt, ended);
-    const report = toFinished(attempt.ref, ended);
+    const report = toFinished(attempt.ref, attempt.number, ended);
     const keep = (chunks: OutputChunk[], complete: boolean): void => {
       if (flow.attempts.get(attempt.ref.attemptId) === attempt) {
         flow.keepFinished(attempt, { ...report, output: chunks, truncated: report.truncated || !complete });

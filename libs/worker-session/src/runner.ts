@@ -14,6 +14,8 @@ export interface AttemptRunner {
   killAll(): Promise<void>;
   /** The lease was confirmed for something sent at this instant of the uptime clock. */
   renewLease(sentAtUptimeMs: number, leaseMs: number): void;
+  /** `held` was said of these in answer to something sent at this instant: what was frozen before it goes on. */
+  confirmHeld(attemptIds: readonly string[], sentAtUptimeMs: number): void;
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void;
   /** Everything dead, nothing left running, no last will. */
   stop(): Promise<void>;

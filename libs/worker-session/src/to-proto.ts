@@ -28,10 +28,11 @@ export function toReturnReason(reason: CoreReturnReason): ReturnReason {
   return REASONS[reason];
 }
 
-export function toFinished(ref: AttemptRef, ended: ExecutorEnd): FinishedAttempt {
+export function toFinished(ref: AttemptRef, number: number, ended: ExecutorEnd): FinishedAttempt {
   const { end } = withBoundedResult(ended);
   return {
     attempt: ref,
+    number,
     outcome: OUTCOMES[end === ended.end ? ended.outcome : 'failed'],
     exitCode: end.exitCode ?? undefined,
     signal: end.signal ?? '',
@@ -43,7 +44,7 @@ export function toFinished(ref: AttemptRef, ended: ExecutorEnd): FinishedAttempt
     truncated: end.output.truncated,
     startedAt: Math.round(ended.startedAtWallMs),
     durationMs: Math.max(0, Math.round(ended.durationMs)),
-    wasFrozen: false,
+    wasFrozen: ended.wasFrozen ?? false,
     retryable: ended.retryable,
     output: [],
   };

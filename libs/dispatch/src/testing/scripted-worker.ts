@@ -82,7 +82,11 @@ export class ScriptedWorker {
 
   hello(over: Partial<Hello> = {}): void {
     this.helloNumber = over.number ?? this.helloNumber + 1;
-    const held = [...this.held.values()].map(({ attempt }): HeldAttempt => ({ attempt, state: HeldState.RUNNING }));
+    const held = [...this.held.values()].map(({ attempt, number }): HeldAttempt => ({
+      attempt,
+      state: HeldState.RUNNING,
+      number,
+    }));
     const value = Hello.fromPartial({
       workerId: this.id,
       session: this.session,

@@ -13,6 +13,7 @@ import type {
   RenewalReply,
   SessionRecord,
   SessionRegistry,
+  SchedulerPresence,
 } from '../registry.js';
 import { parseSession } from './parse-session.js';
 import { declareDead } from './scripts/declare-dead.js';
@@ -106,6 +107,18 @@ export class RedisSessionRegistry implements SessionRegistry {
       }
     }
     return forgotten;
+  }
+
+  announce(_scheduler: SchedulerPresence): Promise<void> {
+    return Promise.resolve();
+  }
+
+  withdraw(_schedulerId: string): Promise<void> {
+    return Promise.resolve();
+  }
+
+  schedulers(): Promise<SchedulerPresence[]> {
+    return Promise.resolve([]);
   }
 
   mintTerm(leader: string): Promise<number> {

@@ -19,6 +19,7 @@ import type {
   OutputVerdict,
   PageRequest,
   PendingOrder,
+  PoolRecovery,
   PromoteReply,
   PurgeVerdict,
   QueueStore,
@@ -150,6 +151,14 @@ export class RedisQueueStore implements QueueStore {
 
   reclaim(pool: string, request: ReclaimRequest): Promise<ReclaimReply> {
     return this.#calls.write(pool, reclaim, { ...request, random: this.#random.next() }, { resend: true });
+  }
+
+  beginRecovery(_pool: string, _sessions: readonly string[]): Promise<PoolRecovery | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  recovery(_pool: string): Promise<PoolRecovery | undefined> {
+    return Promise.resolve(undefined);
   }
 
   gates(pool: string): Promise<Map<string, number>> {

@@ -48,6 +48,8 @@ export class FakeRunner implements AttemptRunner {
     this.leases.push({ sentAtUptimeMs, leaseMs });
   }
 
+  confirmHeld(): void {}
+
   acknowledgeOutput(): void {}
 
   stop(): Promise<void> {

@@ -110,6 +110,8 @@ export interface Hello_LabelsEntry {
 export interface HeldAttempt {
   attempt: AttemptRef | undefined;
   state: HeldState;
+  /** That of its Assignment; 0 when unknown. For adoption, where Redis has lost the claim. */
+  number: number;
 }
 
 export interface AttemptRef {
@@ -175,6 +177,8 @@ export interface FinishedAttempt {
   retryable: boolean;
   /** What was not streamed before: the whole output of a short attempt travels here. */
   output: OutputChunk[];
+  /** That of its Assignment; 0 when unknown. For adoption, where Redis has lost the claim. */
+  number: number;
 }
 
 export interface Returned {
@@ -760,7 +764,7 @@ export const Hello_LabelsEntry: MessageFns<Hello_LabelsEntry> = {
 };
 
 function createBaseHeldAttempt(): HeldAttempt {
-  return { attempt: undefined, state: 0 };
+  return { attempt: undefined, state: 0, number: 0 };
 }
 
 export const HeldAttempt: MessageFns<HeldAttempt> = {
@@ -770,6 +774,9 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
     }
     if (message.state !== 0) {
       writer.uint32(16).int32(message.state);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).int32(message.number);
     }
     return writer;
   },
@@ -803,6 +810,14 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
             message.state = reader.int32() as any;
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -824,6 +839,7 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
       ? AttemptRef.fromPartial(object.attempt)
       : undefined;
     message.state = object.state ?? 0;
+    message.number = object.number ?? 0;
     return message;
   },
 };
@@ -1185,6 +1201,7 @@ function createBaseFinishedAttempt(): FinishedAttempt {
     wasFrozen: false,
     retryable: false,
     output: [],
+    number: 0,
   };
 }
 
@@ -1234,6 +1251,9 @@ export const FinishedAttempt: MessageFns<FinishedAttempt> = {
     }
     for (const v of message.output) {
       OutputChunk.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.number !== 0) {
+      writer.uint32(128).int32(message.number);
     }
     return writer;
   },
@@ -1371,6 +1391,14 @@ export const FinishedAttempt: MessageFns<FinishedAttempt> = {
             message.output.push(OutputChunk.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1405,6 +1433,7 @@ export const FinishedAttempt: MessageFns<FinishedAttempt> = {
     message.wasFrozen = object.wasFrozen ?? false;
     message.retryable = object.retryable ?? false;
     message.output = object.output?.map((e) => OutputChunk.fromPartial(e)) || [];
+    message.number = object.number ?? 0;
     return message;
   },
 };
