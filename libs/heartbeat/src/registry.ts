@@ -140,7 +140,8 @@ export interface SessionRecord {
   memoryTotalBytes: number;
   startedAt: number;
   lastRenewedAt: number;
-  wedged?: boolean;
+  /** As its last renewal said; a Hello says nothing of it and changes nothing. */
+  wedged: boolean;
   /** Of a dead one. */
   death: Death | undefined;
 }

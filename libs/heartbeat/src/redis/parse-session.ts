@@ -13,8 +13,8 @@ export function toFields(flat: FlatFields): Record<string, string> {
 
 /**
  * A session's hash: state, worker, epoch, first (its first epoch), hello (the highest number), lease, renewals, draining
- * ("0" | "1"), scheduler, info (JSON), slots, free, load, memoryUsed, memoryTotal, started, renewed, by (who superseded
- * it); of a dead one: reason, died, losses. Answers undefined for an empty one.
+ * ("0" | "1"), scheduler, info (JSON), slots, free, load, memoryUsed, memoryTotal, wedged ("0" | "1"), started,
+ * renewed, by (who superseded it); of a dead one: reason, died, losses. Answers undefined for an empty one.
  */
 export function parseSession(session: string, fields: Record<string, string>): SessionRecord | undefined {
   if (fields['state'] === undefined) {
@@ -42,6 +42,7 @@ export function parseSession(session: string, fields: Record<string, string>): S
     memoryTotalBytes: number('memoryTotal'),
     startedAt: number('started'),
     lastRenewedAt: number('renewed'),
+    wedged: fields['wedged'] === '1',
     death: state === 'dead' ? parseDeath(session, worker, info, fields) : undefined,
   };
 }

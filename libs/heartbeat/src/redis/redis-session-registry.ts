@@ -16,6 +16,7 @@ import type {
   SchedulerPresence,
 } from '../registry.js';
 import { parseSession } from './parse-session.js';
+import { announce } from './scripts/announce.js';
 import { declareDead } from './scripts/declare-dead.js';
 import { declareGone } from './scripts/declare-gone.js';
 import { drain } from './scripts/drain.js';
@@ -24,6 +25,8 @@ import { hello } from './scripts/hello.js';
 import { look } from './scripts/look.js';
 import { mintTerm } from './scripts/mint-term.js';
 import { renew } from './scripts/renew.js';
+import { schedulers } from './scripts/schedulers.js';
+import { withdraw } from './scripts/withdraw.js';
 
 export interface RedisSessionRegistryParams {
   /** A connection with a limit on each call, as `createRedis` makes; it is not closed here. */
@@ -109,16 +112,16 @@ export class RedisSessionRegistry implements SessionRegistry {
     return forgotten;
   }
 
-  announce(_scheduler: SchedulerPresence): Promise<void> {
-    return Promise.resolve();
+  async announce(scheduler: SchedulerPresence): Promise<void> {
+    await confirmed('announce', announce(this.redis, { base: this.keys.base, scheduler }));
   }
 
-  withdraw(_schedulerId: string): Promise<void> {
-    return Promise.resolve();
+  async withdraw(schedulerId: string): Promise<void> {
+    await confirmed('withdraw', withdraw(this.redis, { base: this.keys.base, schedulerId }));
   }
 
   schedulers(): Promise<SchedulerPresence[]> {
-    return Promise.resolve([]);
+    return confirmed('schedulers', schedulers(this.redis, { base: this.keys.base }));
   }
 
   mintTerm(leader: string): Promise<number> {

@@ -58,6 +58,9 @@ describe('RedisSessionRegistry under faults', () => {
 
 /** Calls each of its scripts. */
 async function exerciseAll(registry: RedisSessionRegistry, redis: RedisClient): Promise<void> {
+  await registry.announce({ id: 'scheduler-1', version: '1', workers: 0 });
+  expect(await registry.schedulers()).toHaveLength(1);
+  await registry.withdraw('scheduler-1');
   const epoch = await welcome(registry);
   expect(await registry.renew([aRenewal('session-a', epoch)])).toMatchObject([{ status: 'alive' }]);
   await welcome(registry, { session: 'session-b' });

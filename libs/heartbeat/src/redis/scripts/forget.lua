@@ -3,6 +3,9 @@
 -- ARGV: for how long (ms), then the sessions (at most 250).
 -- Returns: how many were forgotten.
 -- From dead -> unknown.
+-- No term is checked: what an old leader forgets late is as dead. Age is judged here and now; a forgotten session stays
+-- dead (hello and renew answer session_dead to one that says it has run and that nobody knows); and one that a gate names
+-- after all is entered as dead again by the sweep.
 --- @include control
 local before = now - tonumber(ARGV[1])
 local forgotten = 0

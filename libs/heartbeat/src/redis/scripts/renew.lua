@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Renews a batch of sessions (at most 250), in order.
--- ARGV: for each six: session, epoch (of its Welcome), free slots, load, memory used, memory total (bytes).
+-- ARGV: for each seven: session, epoch (of its Welcome), free slots, load, memory used, memory total (bytes), wedged (0|1).
 -- Returns for each: alive, draining (0|1), session it pushed out or '' | session_dead, reason |
 -- superseded, by session | stale_epoch, current epoch. Only what is answered `alive` was renewed.
 -- The first renewal of a session takes the place of its worker id, if its first epoch is higher than that of the
@@ -32,7 +32,7 @@ local function takePlace(session, worker, first)
   return session, ''
 end
 
-local function renew(session, epoch, free, load, memoryUsed, memoryTotal)
+local function renew(session, epoch, free, load, memoryUsed, memoryTotal, wedged)
   local key = sessionKey(session)
   local known = redis.call('HMGET', key, 'state', 'epoch', 'first', 'worker', 'draining', 'reason', 'by')
   if not known[1] then
@@ -53,11 +53,11 @@ local function renew(session, epoch, free, load, memoryUsed, memoryTotal)
   end
   redis.call('HINCRBY', key, 'renewals', 1)
   redis.call('HSET', key, 'epoch', epoch, 'free', free, 'load', load, 'memoryUsed', memoryUsed,
-    'memoryTotal', memoryTotal, 'renewed', int(now))
+    'memoryTotal', memoryTotal, 'wedged', wedged, 'renewed', int(now))
   return { 'alive', known[5], pushedOut }
 end
 
-for i = 1, #ARGV, 6 do
-  replies[#replies + 1] = renew(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
+for i = 1, #ARGV, 7 do
+  replies[#replies + 1] = renew(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6])
 end
 return replies

@@ -16,6 +16,7 @@ export const renew = defineScript<{ base: string; renewals: readonly Renewal[] }
       one.load,
       one.memoryUsedBytes,
       one.memoryTotalBytes,
+      one.wedged === true ? 1 : 0,
     ]),
   reply: (raw) => (raw as [string, string, string?][]).map(parseReply),
 });
