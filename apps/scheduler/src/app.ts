@@ -16,6 +16,7 @@ import { Submitter } from './http/submitter.js';
 import { WorkerDirectory } from './http/worker-directory.js';
 import { RedisConnections } from './redis/redis-connections.js';
 import { RedisWatch } from './redis/redis-watch.js';
+import { SchedulerPresence } from './scheduler-presence.js';
 import { SchedulerState } from './scheduler-state.js';
 import { version } from './version.js';
 
@@ -86,6 +87,14 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     logger: part('grpc'),
   });
 
+  const presence = new SchedulerPresence({
+    registry,
+    presence: () => ({ id, version, workers: dispatch.connected() }),
+    clock,
+    random,
+    logger: part('presence'),
+  });
+
   // Users: over HTTP.
   const state = new SchedulerState({
     id,
@@ -122,7 +131,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   if (config.auth.mode === 'none') {
     logger.warn('auth.mode is none: whoever reaches these ports may run commands on the workers');
   }
-  // Started from top to bottom, stopped from bottom to top: first nobody is sent here any more (/readyz), then the
+  // Started from top to bottom, stopped from bottom to top: first nobody is sent here any more (/readyz, presence), then the
   // workers are moved away and what they reported is brought in, then the API ends, at last the way to Redis.
   const services: Service[] = [
     { name: 'log', start: async () => undefined, stop: () => logger.close() },
@@ -134,6 +143,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     ...dispatch.duties,
     grpc,
     dispatch.streams,
+    presence,
     state,
   ];
   return {

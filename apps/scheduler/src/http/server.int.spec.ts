@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 
+import { controlKeys } from '@orchestrator/heartbeat';
+
 import { type ApiBench, type JsonBody, startApi } from '../testing/a-server.js';
 import { createHttpServer } from './server.js';
 
@@ -101,6 +103,22 @@ describe('workers', () => {
     expect([dead.body.state, dead.body.connectedTo, dead.body.running]).toEqual(['dead', null, []]);
     const again = await api.post('/api/v1/workers/w-c/drain');
     expect([again.status, again.body.detail]).toEqual([404, 'there is no worker "w-c" that is alive']);
+  });
+
+  it('are wedged when they beat but take no work, which no job waits for, and suspect when they do not beat either', async () => {
+    const session = await api.join('w-d', ['wedged']);
+    const { epoch = 0 } = (await api.registry.get(session)) ?? {};
+    const renewal = { session, epoch, freeSlots: 2, load: 0, memoryUsedBytes: 0, memoryTotalBytes: 0 };
+    await api.registry.renew([{ ...renewal, wedged: true }]);
+
+    const wedged = await api.get('/api/v1/workers/w-d');
+    const job = await api.post('/api/v1/jobs', { name: 'a', command: 'true', pool: 'wedged' });
+    await api.redis.client().hset(controlKeys().session(session), 'renewed', 1);
+    const suspect = await api.get('/api/v1/workers/w-d');
+
+    expect(wedged.body).toMatchObject({ state: 'alive', health: 'wedged' });
+    expect(job.body.waiting).toMatchObject({ reason: 'no_workers' });
+    expect(suspect.body).toMatchObject({ state: 'alive', health: 'suspect' });
   });
 
   it('are not found when nobody has heard of them', async () => {

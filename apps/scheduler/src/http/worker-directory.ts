@@ -64,6 +64,7 @@ function capacityOf(look: RegistryLook, pool: string, intervalMs: number): PoolC
     (session) =>
       session.state === 'alive' &&
       !session.draining &&
+      !session.wedged &&
       session.info.pools.includes(pool) &&
       !isSuspect(session, look.now, intervalMs),
   );

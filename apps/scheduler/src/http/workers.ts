@@ -12,7 +12,9 @@ import { pageOf, problems, toLimit } from './schemas.js';
 const WorkerView = Type.Object({
   id: Type.String(),
   state: Type.Enum(['alive', 'draining', 'dead']),
-  health: Type.Enum(['ok', 'suspect']),
+  health: Type.Enum(['ok', 'suspect', 'wedged'], {
+    description: 'suspect: no heartbeat for two intervals. wedged: it beats, and takes no work.',
+  }),
   pools: Type.Array(Type.String()),
   slots: Type.Integer(),
   freeSlots: Type.Integer(),
@@ -127,7 +129,7 @@ function toWorkerView(
   return {
     id: session.worker,
     state: isDead ? 'dead' : session.draining ? 'draining' : 'alive',
-    health: isDead || workers.isSuspect(session, look) ? 'suspect' : 'ok',
+    health: isDead || workers.isSuspect(session, look) ? 'suspect' : session.wedged ? 'wedged' : 'ok',
     pools: [...info.pools],
     slots: info.slots,
     freeSlots: isDead ? 0 : session.freeSlots,
