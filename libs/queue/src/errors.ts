@@ -13,6 +13,16 @@ export class StoreUnavailableError extends OrchestratorError {
   }
 }
 
+/**
+ * Thrown when the store has what was submitted, and it will run, but whether it has reached the durability that was asked
+ * for was not confirmed in time. Submitting it again with the same ids asks again.
+ */
+export class DurabilityUnknownError extends OrchestratorError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('DURABILITY_UNKNOWN', message, options);
+  }
+}
+
 /** Thrown when a later call of the same client overtook this one, or when a claim arrived twice: it did nothing. */
 export class StaleCallError extends OrchestratorError {
   constructor(message: string, options?: { cause?: unknown }) {

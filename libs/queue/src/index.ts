@@ -38,6 +38,7 @@ export type {
 export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN, RECOVERY_MIN_MS } from './store.js';
 export {
   CorruptRecordError,
+  DurabilityUnknownError,
   InvalidCursorError,
   JobNotFoundError,
   PartlyAddedError,
@@ -55,6 +56,11 @@ export type { QueueKeys } from './keys.js';
 export { DEFAULT_PREFIX, HISTORY_LIMIT, queueKeys, SCHEMA_VERSION } from './keys.js';
 export type { RedisQueueStoreParams } from './redis/redis-queue-store.js';
 export { OUTPUT_CAP_BYTES, RedisQueueStore } from './redis/redis-queue-store.js';
+export type { Durability } from './redis/durability.js';
+export { DURABILITY_EXPECTS, parseDurability } from './redis/durability.js';
+export type { DurabilityFacts } from './redis/durability-facts.js';
+export { readDurabilityFacts } from './redis/durability-facts.js';
+export { DURABILITY_LIMIT_MS } from './redis/durable-writes.js';
 export { CALL_TIMEOUT_MS } from './redis/pool-calls.js';
 export type { NewsEvent, NewsType } from './news.js';
 export type { NewsListener, QueueNewsParams } from './queue-news.js';

@@ -22,6 +22,7 @@ import type { Redis } from 'ioredis';
 import { PartlyAddedError, QueueClosedError } from './errors.js';
 import { type QueueJob, toNewJob } from './queue-job.js';
 import { QueueNews } from './queue-news.js';
+import type { Durability } from './redis/durability.js';
 import { RedisQueueStore } from './redis/redis-queue-store.js';
 import { type CancelVerdict, MAX_BATCH, type NewJob, type RetryVerdict } from './store.js';
 import { waitUntilFinal } from './wait-until-final.js';
@@ -33,6 +34,8 @@ export interface QueueOptions {
   pool?: string;
   /** Before each key; that of the schedulers. @default "orc" */
   prefix?: string;
+  /** When `add` resolves: "memory", "disk" or "replica:1". @default "memory": when Redis has executed it */
+  durability?: Durability;
   logger?: Logger;
   clock?: Clock;
   random?: Random;
@@ -62,7 +65,7 @@ export class Queue implements AsyncDisposable {
     this.#logger = options.logger ?? silentLogger;
     this.#clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
-    const { prefix } = options;
+    const { prefix, durability } = options;
     this.#redis = typeof options.redis === 'string' ? this.#connect(options.redis, false) : options.redis;
     this.#newUlid = createUlids({ clock: this.#clock, random });
     this.#store = new RedisQueueStore({
@@ -71,10 +74,15 @@ export class Queue implements AsyncDisposable {
       random,
       logger: this.#logger,
       ...(prefix === undefined ? {} : { prefix }),
+      ...(durability === undefined ? {} : { durability }),
     });
   }
 
-  /** Resolves when Redis has the job. @throws {StoreUnavailableError} when that was not confirmed: it may have it */
+  /**
+   * Resolves when Redis has the job, at the durability that was asked for.
+   * @throws {StoreUnavailableError} when that was not confirmed: it may have it
+   * @throws {DurabilityUnknownError} it has the job, which will run, but maybe not at that durability
+   */
   async add(name: string, job: QueueJob): Promise<JobId> {
     const [id] = await this.#write([toNewJob(this.#newUlid(), name, job)]);
     return id as JobId;

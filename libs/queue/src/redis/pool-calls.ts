@@ -20,6 +20,8 @@ export interface PoolCallsParams {
 export interface WriteOptions {
   /** May be executed twice: it is sent again, under the same number, when its answer is lost. Never set for a claim. */
   resend: boolean;
+  /** Stands around each sending: what it rejects with is how the sending failed. Default: the answer is enough. */
+  confirm?<Reply>(send: () => Promise<Reply>): Promise<Reply>;
 }
 
 export const CALL_TIMEOUT_MS = 2_500;
@@ -65,7 +67,8 @@ export class PoolCalls {
     const leave = await this.#enter(pool, what);
     try {
       const call = { base: this.#params.keys.pool(pool), clientId: this.clientId, number: ++this.#lastNumber };
-      return await this.#send(what, deadline, options.resend, () => script.send(this.#params.redis, call, params));
+      const ask = (): Promise<Reply> => script.send(this.#params.redis, call, params);
+      return await this.#send(what, deadline, options.resend, () => options.confirm?.(ask) ?? ask());
     } finally {
       leave();
     }

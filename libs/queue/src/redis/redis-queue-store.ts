@@ -35,6 +35,8 @@ import type {
   TrimReply,
 } from '../store.js';
 import { Batches } from './batches.js';
+import { type Durability, requireDurability } from './durability.js';
+import { DurableWrites } from './durable-writes.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import { PoolCalls } from './pool-calls.js';
 import { getJobs } from './reads/get-jobs.js';
@@ -66,6 +68,8 @@ export interface RedisQueueStoreParams {
   random: Random;
   /** Before each key. Default `DEFAULT_PREFIX`. */
   prefix?: string;
+  /** When `enqueue` resolves. Default `memory`: when Redis has the jobs. */
+  durability?: Durability;
   /** Default `CALL_TIMEOUT_MS`. */
   callTimeoutMs?: number;
   /** What is kept of each stream of each start of a job, bytes. Default `OUTPUT_CAP_BYTES`. */
@@ -86,6 +90,7 @@ export class RedisQueueStore implements QueueStore {
   readonly #random: Random;
   readonly #batches: Batches;
   readonly #idempotency: IdempotencyKeys;
+  readonly #durable: DurableWrites;
   readonly #outputCapBytes: number;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -102,6 +107,8 @@ export class RedisQueueStore implements QueueStore {
     const own = { redis: this.#redis, control: this.#control, keys: this.#keys, calls: this.#calls };
     this.#batches = new Batches(own);
     this.#idempotency = new IdempotencyKeys(own);
+    const durability = requireDurability(params.durability ?? 'memory');
+    this.#durable = new DurableWrites({ redis: this.#redis, durability, clock: this.#clock });
     this.#outputCapBytes = params.outputCapBytes ?? OUTPUT_CAP_BYTES;
     this.#logger = params.logger ?? silentLogger;
   }
@@ -116,7 +123,7 @@ export class RedisQueueStore implements QueueStore {
     requireBatch('jobs', jobs);
     requireJobs(jobs);
     await this.#register(pool);
-    return this.#calls.write(pool, enqueue, jobs, { resend: true });
+    return this.#calls.write(pool, enqueue, jobs, { resend: true, confirm: (send) => this.#durable.run(send) });
   }
 
   // ---- attempts
