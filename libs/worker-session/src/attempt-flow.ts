@@ -2,7 +2,7 @@ import type { Clock, ReturnReason, Timer } from '@orchestrator/core';
 import type { AttemptRef, FinishedAttempt } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
 
-import { type Attempt, Attempts, type NewAttempt } from './attempts.js';
+import { type Attempt, Attempts, isWithRunner, type NewAttempt } from './attempts.js';
 import type { KeptReports } from './kept-reports.js';
 import type { Lease } from './lease.js';
 import type { OutputSender } from './output-sender.js';
@@ -38,7 +38,7 @@ export class AttemptFlow {
 
   /** Something has not come to its end yet. */
   get isBusy(): boolean {
-    return this.attempts.countOf('waiting', 'running', 'flushing', 'returning', 'closing') > 0;
+    return this.attempts.countOf('waiting', 'running', 'frozen', 'flushing', 'returning', 'closing') > 0;
   }
 
   /** Takes over what was assigned, in its order; starts what has a slot. */
@@ -94,7 +94,7 @@ export class AttemptFlow {
 
   /** Not ours any more: killed, and nothing is reported. Its slot is free when nothing of it is left. */
   close(attempt: Attempt): void {
-    const wasRunning = attempt.state === 'running' || attempt.state === 'returning';
+    const wasRunning = isWithRunner(attempt) || attempt.state === 'returning';
     if (attempt.state === 'closing') {
       return;
     }
@@ -112,9 +112,9 @@ export class AttemptFlow {
     });
   }
 
-  /** Kills what runs and gives it back. */
+  /** Kills what runs or is frozen, and gives it back. */
   returnRunning(reason: ReturnReason, which: (attempt: Attempt) => boolean = () => true): void {
-    for (const attempt of this.attempts.in('running').filter(which)) {
+    for (const attempt of this.attempts.in('running', 'frozen').filter(which)) {
       this.attempts.move(attempt, 'returning');
       this.kill(attempt, () => {
         if (attempt.state === 'returning') {

@@ -4,12 +4,15 @@ import { type AttemptRef, type HeldAttempt, HeldState } from '@orchestrator/prot
 /**
  * - `waiting`: assigned, not started.
  * - `running`: handed to the runner.
+ * - `frozen`: stopped by the runner at the lease's end. It keeps its slot and goes on only when a scheduler says that it is
+ *   still ours.
  * - `flushing`: ended; its output is not safe yet.
  * - `returning`: being killed, will be given back.
  * - `finished`, `returned`: its report is kept until it is recorded.
  * - `closing`: being killed, not ours any more: nothing is reported and nobody is told that we hold it.
  */
-export type AttemptState = 'waiting' | 'running' | 'flushing' | 'returning' | 'finished' | 'returned' | 'closing';
+export type AttemptState =
+  'waiting' | 'running' | 'frozen' | 'flushing' | 'returning' | 'finished' | 'returned' | 'closing';
 
 export interface Attempt {
   readonly ref: AttemptRef;
@@ -31,11 +34,17 @@ export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'number' | 'traceparent'
 const HELD_STATES: Partial<Record<AttemptState, HeldState>> = {
   waiting: HeldState.RUNNING,
   running: HeldState.RUNNING,
+  frozen: HeldState.FROZEN,
   returning: HeldState.RUNNING,
   flushing: HeldState.FINISHED,
   finished: HeldState.FINISHED,
   returned: HeldState.RETURNED,
 };
+
+/** Something of it is there to be killed, confirmed or ended: it is with the runner. */
+export function isWithRunner(attempt: Attempt): boolean {
+  return attempt.state === 'running' || attempt.state === 'frozen';
+}
 
 /** What this session holds, in the order of assignment. */
 export class Attempts {
@@ -79,8 +88,9 @@ export class Attempts {
   }
 
   /** In the order of assignment. */
-  in(state: AttemptState): Attempt[] {
-    return this.countOf(state) === 0 ? [] : [...this.byId.values()].filter((attempt) => attempt.state === state);
+  in(...states: AttemptState[]): Attempt[] {
+    const found = this.countOf(...states) > 0;
+    return found ? [...this.byId.values()].filter((attempt) => states.includes(attempt.state)) : [];
   }
 
   countOf(...states: AttemptState[]): number {

@@ -4,7 +4,8 @@ import type { LogFields, Logger } from '@orchestrator/telemetry';
 
 import type { Dialing } from './dialing.js';
 import { JoinRefusedError } from './errors.js';
-import type { SessionLink, WorkerSession } from './session.js';
+import type { WorkerSession } from './session.js';
+import type { SessionLink } from './session-params.js';
 import type { LinkClosed, LinkPeer, SchedulerLink, SchedulerTransport } from './transport.js';
 
 export interface ConnectorParams {

@@ -11,7 +11,7 @@ import {
 import type { Logger } from '@orchestrator/telemetry';
 
 import { attemptFields, type AttemptFlow } from './attempt-flow.js';
-import type { NewAttempt } from './attempts.js';
+import { isWithRunner, type NewAttempt } from './attempts.js';
 import type { KeptReports } from './kept-reports.js';
 import type { AttemptRunner } from './runner.js';
 import { toReturnReason } from './to-proto.js';
@@ -54,7 +54,7 @@ export class Orders {
       if (attempt?.state === 'waiting') {
         logger.info('attempt cancelled before it started', { ...attemptFields(attempt), reason });
         flow.keepFinished(attempt, notRun(attempt.ref, clock, Outcome.CANCELLED, 'cancelled', reason));
-      } else if (attempt?.state === 'running' && !attempt.cancelling) {
+      } else if (attempt !== undefined && isWithRunner(attempt) && !attempt.cancelling) {
         attempt.cancelling = true;
         logger.info('cancelling attempt', { ...attemptFields(attempt), reason });
         runner.cancel(attempt.ref.attemptId, reason);

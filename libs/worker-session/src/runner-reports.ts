@@ -4,7 +4,7 @@ import type { OutputChunk } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { attemptFields, type AttemptFlow } from './attempt-flow.js';
-import type { Attempt } from './attempts.js';
+import { type Attempt, type AttemptState, isWithRunner } from './attempts.js';
 import type { OutputSender } from './output-sender.js';
 import type { RunnerEvents } from './runner.js';
 import type { ServiceTime } from './service-time.js';
@@ -39,7 +39,9 @@ export class RunnerReports implements RunnerEvents {
       return;
     }
     const { flow, output, serviceTime, clock } = this.params;
-    serviceTime.add(clock.monotonicMs() - attempt.startedAtMs);
+    if (ended.wasFrozen !== true) {
+      serviceTime.add(clock.monotonicMs() - attempt.startedAtMs);
+    }
     this.log(attempt, ended);
     const report = toFinished(attempt.ref, attempt.number, ended);
     const keep = (chunks: OutputChunk[], complete: boolean): void => {
@@ -58,6 +60,22 @@ export class RunnerReports implements RunnerEvents {
     this.lost(attemptIds, 'lease_lost');
   }
 
+  frozen(attemptIds: readonly string[]): void {
+    for (const attempt of this.move(attemptIds, 'running', 'frozen')) {
+      this.params.logger.warn('attempt frozen at the end of the lease', attemptFields(attempt));
+    }
+  }
+
+  thawed(attemptIds: readonly string[]): void {
+    for (const attempt of this.move(attemptIds, 'frozen', 'running')) {
+      this.params.logger.info('attempt goes on: it is still ours', attemptFields(attempt));
+    }
+  }
+
+  freezeLimitReached(attemptIds: readonly string[]): void {
+    this.lost(attemptIds, 'freeze_limit');
+  }
+
   executorLost(attemptIds: readonly string[], detail: string): void {
     this.params.logger.debug('attempts are lost with what ran them', { attempts: attemptIds.length, detail });
     this.lost(attemptIds, 'executor_lost');
@@ -67,7 +85,7 @@ export class RunnerReports implements RunnerEvents {
     for (const id of attemptIds) {
       const attempt = this.params.flow.attempts.get(id);
       // One that is being handed back anyway keeps its own reason.
-      if (attempt?.state === 'running') {
+      if (attempt !== undefined && isWithRunner(attempt)) {
         this.params.flow.keepReturned(attempt, reason, true);
       }
     }
@@ -76,7 +94,14 @@ export class RunnerReports implements RunnerEvents {
   /** An attempt that is being killed may have ended just before: that end is as good as any. */
   private ours(attemptId: string): Attempt | undefined {
     const attempt = this.params.flow.attempts.get(attemptId);
-    return attempt?.state === 'running' || attempt?.state === 'returning' ? attempt : undefined;
+    return attempt !== undefined && (isWithRunner(attempt) || attempt.state === 'returning') ? attempt : undefined;
+  }
+
+  private move(attemptIds: readonly string[], from: AttemptState, to: AttemptState): Attempt[] {
+    const { attempts } = this.params.flow;
+    const moved = attemptIds.flatMap((id) => attempts.get(id) ?? []).filter((attempt) => attempt.state === from);
+    moved.forEach((attempt) => attempts.move(attempt, to));
+    return moved;
   }
 
   private log(attempt: Attempt, { outcome, end, durationMs }: ExecutorEnd): void {

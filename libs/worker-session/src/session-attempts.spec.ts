@@ -28,7 +28,7 @@ describe('WorkerSession: results', () => {
     const [hello] = only(bench.sent(), 'hello');
     bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.0')] }));
 
-    expect(hello?.held).toEqual([{ attempt: aRef('a.0'), state: HeldState.FINISHED }]);
+    expect(hello?.held).toEqual([{ attempt: aRef('a.0'), state: HeldState.FINISHED, number: 1 }]);
     expect(only(bench.sent(), 'finished')).toHaveLength(1);
     bench.session.receive(recorded('a.0'));
     expect(bench.session.isEmpty).toBe(true);

@@ -83,7 +83,7 @@ describe('WorkerSession: Hello and epochs', () => {
       expect.objectContaining({
         number: 2,
         hasRun: true,
-        held: [{ attempt: aRef('a.0'), state: HeldState.RUNNING }],
+        held: [{ attempt: aRef('a.0'), state: HeldState.RUNNING, number: 1 }],
       }),
     ]);
   });
@@ -183,7 +183,7 @@ describe('WorkerSession: the lease', () => {
     const [hello] = only(bench.sent(), 'hello');
     bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.0')] }));
 
-    expect(hello?.held).toEqual([{ attempt: aRef('a.0'), state: HeldState.RETURNED }]);
+    expect(hello?.held).toEqual([{ attempt: aRef('a.0'), state: HeldState.RETURNED, number: 1 }]);
     expect(only(bench.sent(), 'returned')).toEqual([
       { attempts: [{ attempt: aRef('a.0'), reason: ReturnReason.LEASE_LOST, started: true }] },
     ]);

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@orchestrator/core';
+import type { Timer } from '@orchestrator/core';
 import { type Beat, HEARTBEAT_INTERVAL_MS, HeartbeatSender, SILENT_INTERVALS } from '@orchestrator/heartbeat';
 import { createDeferred } from '@orchestrator/lifecycle';
 import type {
@@ -6,65 +6,22 @@ import type {
   OutputMark,
   OutputMessage,
   SchedulerMessage,
+  Verdict,
   Welcome,
   WorkerMessage,
 } from '@orchestrator/proto-types';
-import type { Logger } from '@orchestrator/telemetry';
 
 import { AttemptFlow } from './attempt-flow.js';
 import { CreditLedger } from './credit.js';
+import { FrozenAttempts } from './frozen-attempts.js';
 import { KeptReports } from './kept-reports.js';
 import { Lease } from './lease.js';
 import { Orders } from './orders.js';
 import { OutputSender } from './output-sender.js';
-import type { AttemptRunner, RunnerEvents, RunnerFactory } from './runner.js';
+import type { AttemptRunner, RunnerEvents } from './runner.js';
 import { RunnerReports } from './runner-reports.js';
 import { ServiceTime } from './service-time.js';
-
-export interface WorkerIdentity {
-  workerId: string;
-  pools: readonly string[];
-  slots: number;
-  labels: Readonly<Record<string, string>>;
-  version: string;
-  host: string;
-  pid: number;
-}
-
-export interface WorkerUsage {
-  load: number;
-  memoryUsedBytes: number;
-  memoryTotalBytes: number;
-}
-
-/** Why a session is over: it was declared dead, or a newer process has the worker's id. */
-export type SessionEnd = { kind: 'dead'; reason: string } | { kind: 'superseded'; bySession: string };
-
-/** What a session asks of the connection below it. */
-export interface SessionLink {
-  /** There is something to pull. */
-  wake(): void;
-  wakeOutput(): void;
-  welcomed(): void;
-  /** This link is of no use: another scheduler, please. */
-  leave(reason: string): void;
-}
-
-export interface WorkerSessionParams {
-  /** Random, new for each one. */
-  id: string;
-  identity: WorkerIdentity;
-  clock: Clock;
-  uptimeMs: () => number;
-  createRunner: RunnerFactory;
-  usage: () => WorkerUsage;
-  logger: Logger;
-  link: SessionLink;
-  /** What is held changed. */
-  onChange(): void;
-  /** REST drains this worker. */
-  onDrain(reason: string): void;
-}
+import type { SessionEnd, WorkerSessionParams } from './session-params.js';
 
 /**
  * - `unlinked`: no stream.
@@ -87,6 +44,7 @@ export class WorkerSession {
   private readonly output: OutputSender;
   private readonly orders: Orders;
   private readonly told: RunnerReports;
+  private readonly frozen: FrozenAttempts;
   private readonly end = createDeferred<SessionEnd>();
   private phase: Phase = 'unlinked';
   private epoch = 0;
@@ -119,6 +77,7 @@ export class WorkerSession {
     const flow = new AttemptFlow({ slots: identity.slots, clock, lease, runner, reports, output, logger, onChange });
     this.flow = flow;
     this.told = new RunnerReports({ flow, output, serviceTime, clock, logger });
+    this.frozen = new FrozenAttempts({ attempts: flow.attempts, runner, uptimeMs: params.uptimeMs });
     this.orders = new Orders({ flow, reports, runner, clock, logger });
   }
 
@@ -209,7 +168,7 @@ export class WorkerSession {
         return this.welcome(message.value);
       case 'held':
         if (message.value.helloNumber === this.helloNumber && this.phase === 'welcomed') {
-          this.orders.verdicts(message.value.verdicts);
+          this.answered(message.value.verdicts);
         }
         break;
       case 'heartbeatAck':
@@ -263,6 +222,13 @@ export class WorkerSession {
       output: (chunk) => this.told.output(chunk),
       ended: (ended) => this.told.ended(ended),
       leaseLost: (attemptIds) => this.told.leaseLost(attemptIds),
+      frozen: (attemptIds) => {
+        this.told.frozen(attemptIds);
+        this.frozen.frozen();
+        this.askForFrozen();
+      },
+      thawed: (attemptIds) => this.told.thawed(attemptIds),
+      freezeLimitReached: (attemptIds) => this.told.freezeLimitReached(attemptIds),
       executorLost: (attemptIds, detail) => this.told.executorLost(attemptIds, detail),
     };
   }
@@ -286,6 +252,7 @@ export class WorkerSession {
     this.quiet('greeting');
     this.helloNumber += 1;
     this.helloSentAtUptimeMs = this.lease.now();
+    this.frozen.asked(this.helloSentAtUptimeMs);
     this.welcomeTimer = clock.setTimer(SILENT_INTERVALS * this.intervalMs, () => link.leave('no welcome'));
     const value = {
       ...identity,
@@ -314,17 +281,30 @@ export class WorkerSession {
     this.renew(this.helloSentAtUptimeMs);
     this.credit.open(this.epoch);
     this.reports.resendAll();
-    this.orders.verdicts(welcome.verdicts);
+    this.answered(welcome.verdicts);
     this.startHeartbeats();
     link.welcomed();
     logger.info('welcomed by a scheduler', { scheduler: welcome.schedulerId, session: this.id, epoch: this.epoch });
     this.flow.startWaiting();
     this.changed();
     link.wakeOutput();
+    this.askForFrozen();
+  }
+
+  private answered(verdicts: readonly Verdict[]): void {
+    this.orders.verdicts(verdicts);
+    this.frozen.answered(verdicts);
+  }
+
+  private askForFrozen(): void {
+    if (this.phase === 'welcomed' && this.frozen.mustAsk) {
+      this.params.logger.info('asking whether what is frozen is still ours');
+      this.greet();
+    }
   }
 
   private startHeartbeats(): void {
-    const { clock, uptimeMs, link } = this.params;
+    const { clock, uptimeMs, link, logger } = this.params;
     this.heartbeats = new HeartbeatSender({
       intervalMs: this.intervalMs,
       clock,
@@ -333,7 +313,13 @@ export class WorkerSession {
         this.beat = beat;
         link.wake();
       },
-      onConfirmed: (sentAtUptimeMs) => this.renew(sentAtUptimeMs),
+      onConfirmed: (sentAtUptimeMs) => {
+        this.renew(sentAtUptimeMs);
+        if (this.frozen.mustAskAgain(this.intervalMs, this.leaseMs)) {
+          logger.info('asking again whether what is frozen is still ours');
+          this.greet();
+        }
+      },
       onTrouble: (trouble) => link.leave(`heartbeats are not acknowledged (${trouble})`),
     });
     void this.heartbeats.start();

@@ -1,4 +1,4 @@
-import { DEFAULT_TIMEOUT_MS } from '@orchestrator/core';
+import { DEFAULT_FREEZE_LIMIT_MS, DEFAULT_TIMEOUT_MS } from '@orchestrator/core';
 
 import { aRef } from './testing/messages.js';
 import { toCommand, toHandler } from './to-run.js';
@@ -32,6 +32,16 @@ describe('toCommand and toHandler', () => {
 
     expect(command).toMatchObject({ argv: ['true'], timeoutMs: DEFAULT_TIMEOUT_MS, killGraceMs: 5_000 });
     expect(command).not.toHaveProperty('command');
+  });
+
+  it('freezes at the end of the lease unless the job says otherwise', () => {
+    const said = { onLeaseLost: 'continue', freezeLimitMs: 1_000 };
+
+    expect(toCommand(attempt({ command: 'true' }), 'worker-1', defaults)).toMatchObject({
+      onLeaseLost: 'freeze',
+      freezeLimitMs: DEFAULT_FREEZE_LIMIT_MS,
+    });
+    expect(toCommand(attempt({ command: 'true', ...said }), 'worker-1', defaults)).toMatchObject(said);
   });
 
   it('keeps a timeout of 0: none', () => {

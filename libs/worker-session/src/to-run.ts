@@ -1,4 +1,4 @@
-import { DEFAULT_TIMEOUT_MS } from '@orchestrator/core';
+import { DEFAULT_FREEZE_LIMIT_MS, DEFAULT_ON_LEASE_LOST, DEFAULT_TIMEOUT_MS } from '@orchestrator/core';
 import type { AttemptToRun, HandlerToRun } from '@orchestrator/execution';
 
 import type { AssignedAttempt } from './runner.js';
@@ -40,6 +40,8 @@ export function toCommand(
     ...(stdin === undefined ? {} : { stdin }),
     timeoutMs: spec.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     killGraceMs: spec.killGraceMs ?? defaults.killGraceMs,
+    onLeaseLost: spec.onLeaseLost ?? DEFAULT_ON_LEASE_LOST,
+    freezeLimitMs: spec.freezeLimitMs ?? DEFAULT_FREEZE_LIMIT_MS,
     maxOutputBytes: defaults.maxOutputBytes,
   };
 }

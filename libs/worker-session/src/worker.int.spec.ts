@@ -55,7 +55,7 @@ describe('OrchestratorWorker over gRPC', () => {
     expect(hello).toMatchObject({
       number: 2,
       hasRun: true,
-      held: [{ attempt: aRef('a.0'), state: HeldState.FINISHED }],
+      held: [{ attempt: aRef('a.0'), state: HeldState.FINISHED, number: 1 }],
     });
     const again = await second.next('finished');
     expect(again.attempts.map(({ attempt }) => attempt)).toEqual([aRef('a.0')]);

@@ -8,7 +8,8 @@ import { Dialing } from './dialing.js';
 import { Drain, type DrainTarget, RECORD_LIMIT_MS } from './drain.js';
 import { JoinRefusedError } from './errors.js';
 import type { RunnerFactory } from './runner.js';
-import { type WorkerIdentity, WorkerSession, type WorkerUsage } from './session.js';
+import { WorkerSession } from './session.js';
+import type { WorkerIdentity, WorkerUsage } from './session-params.js';
 import type { SchedulerTransport } from './transport.js';
 
 export interface WorkerParams {

@@ -9,6 +9,9 @@ export class FakeRunner implements AttemptRunner {
   readonly cancelled: string[] = [];
   readonly killed: string[] = [];
   readonly leases: { sentAtUptimeMs: number; leaseMs: number }[] = [];
+  readonly confirmed: { attemptIds: string[]; sentAtUptimeMs: number }[] = [];
+  /** Of the lease and of what is held, in their order. */
+  readonly calls: object[] = [];
   killedAll = 0;
   stopped = false;
 
@@ -46,9 +49,13 @@ export class FakeRunner implements AttemptRunner {
 
   renewLease(sentAtUptimeMs: number, leaseMs: number): void {
     this.leases.push({ sentAtUptimeMs, leaseMs });
+    this.calls.push({ kind: 'renewLease', sentAtUptimeMs, leaseMs });
   }
 
-  confirmHeld(): void {}
+  confirmHeld(attemptIds: readonly string[], sentAtUptimeMs: number): void {
+    this.confirmed.push({ attemptIds: [...attemptIds], sentAtUptimeMs });
+    this.calls.push({ kind: 'confirmHeld', attemptIds: [...attemptIds], sentAtUptimeMs });
+  }
 
   acknowledgeOutput(): void {}
 

@@ -48,6 +48,18 @@ export function gone(attemptId: string): Verdict {
   return { attempt: aRef(attemptId), kind: VerdictKind.GONE };
 }
 
+export function unknown(attemptId: string): Verdict {
+  return { attempt: aRef(attemptId), kind: VerdictKind.UNKNOWN };
+}
+
+export function heldLater(helloNumber: number, ...verdicts: Verdict[]): SchedulerMessage {
+  return { message: { $case: 'held', value: { helloNumber, verdicts } } };
+}
+
+export function acknowledge(sequence: number): SchedulerMessage {
+  return { message: { $case: 'heartbeatAck', value: { sequence } } };
+}
+
 export type Case = NonNullable<WorkerMessage['message']>['$case'];
 
 export type ValueOf<C extends Case> = Extract<NonNullable<WorkerMessage['message']>, { $case: C }>['value'];

@@ -2,7 +2,8 @@ import type { WorkerMessage } from '@orchestrator/proto-types';
 import { silentLogger } from '@orchestrator/telemetry';
 import { ManualClock } from '@orchestrator/testing';
 
-import { type WorkerIdentity, WorkerSession } from '../session.js';
+import { WorkerSession } from '../session.js';
+import type { WorkerIdentity } from '../session-params.js';
 import { FakeRunner } from './fake-runner.js';
 import { welcome } from './messages.js';
 
