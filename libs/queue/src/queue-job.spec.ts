@@ -14,6 +14,8 @@ describe('toNewJob', () => {
       noRetryExitCodes: [],
       retain: '7d',
       timeout: undefined,
+      onLeaseLost: 'freeze',
+      freezeLimit: '10m',
     };
 
     expect(toNewJob(ULID, 'a', job)).toEqual({
@@ -29,6 +31,12 @@ describe('toNewJob', () => {
 
     expect(job).toMatchObject({ spec: { handler: 'h', data: [1], timeoutMs: 30_000, killGraceMs: 500 }, delayMs: 500 });
     expect(toNewJob(ULID, 'a', { command: 'true', runAt: new Date(5) }).runAtMs).toBe(5);
+  });
+
+  it('keeps what differs from the default at the end of the lease', () => {
+    const { spec } = toNewJob(ULID, 'a', { command: 'true', onLeaseLost: 'kill', freezeLimit: '1m' });
+
+    expect(spec).toEqual({ name: 'a', command: 'true', onLeaseLost: 'kill', freezeLimitMs: 60_000 });
   });
 
   it('fills up a back-off', () => {
@@ -53,6 +61,8 @@ describe('toNewJob', () => {
     ['an exit code that cannot be', 'noRetryExitCodes', { command: 'a', noRetryExitCodes: [256] }],
     ['a shrinking back-off', 'backoff.factor', { command: 'a', backoff: { factor: 0 } }],
     ['a duration of another unit', 'timeout', { command: 'a', timeout: '3 fortnights' }],
+    ['an unknown way to lose the lease', 'onLeaseLost', { command: 'a', onLeaseLost: 'finish' as 'kill' }],
+    ['no time to stay frozen', 'freezeLimit', { command: 'a', freezeLimit: 0 }],
     ['delay and runAt', 'runAt', { command: 'a', delay: 1, runAt: new Date(1) }],
     ['an instant that is none', 'runAt', { command: 'a', runAt: new Date(NaN) }],
     ['a line longer than Linux takes', 'command', { command: 'a'.repeat(128 * 1024) }],

@@ -2,7 +2,9 @@ import {
   type Backoff,
   DEFAULT_ATTEMPTS,
   DEFAULT_BACKOFF,
+  DEFAULT_FREEZE_LIMIT_MS,
   DEFAULT_MAX_WORKER_LOSSES,
+  DEFAULT_ON_LEASE_LOST,
   DEFAULT_RETAIN_MS,
   type Duration,
   InvalidValueError,
@@ -11,6 +13,8 @@ import {
   MAX_ARG_BYTES,
   MAX_PRIORITY,
   MIN_PRIORITY,
+  ON_LEASE_LOST,
+  type OnLeaseLost,
   parseDurationMs,
   type Ulid,
 } from '@orchestrator/core';
@@ -31,8 +35,12 @@ export interface QueueJob {
   priority?: number;
   /** For one attempt; 0 = none. @default one hour */
   timeout?: Duration;
-  /** Between SIGTERM and SIGKILL. */
+  /** Between SIGTERM and SIGKILL. @default what its worker is configured with */
   killGrace?: Duration;
+  /** What its worker does with it when it is cut off from all schedulers. @default 'freeze' */
+  onLeaseLost?: OnLeaseLost;
+  /** How long it may stay frozen before it is killed; more than 0. @default ten minutes */
+  freezeLimit?: Duration;
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   stdin?: string;
@@ -81,6 +89,10 @@ function toSpec(name: string, job: QueueJob): JobSpec {
     check(Buffer.byteLength(text) < MAX_ARG_BYTES, 'command', `strings below ${MAX_ARG_BYTES} bytes, Linux' own limit`);
     check(!text.includes('\0'), 'command', 'strings without a NUL character');
   }
+  const { onLeaseLost = DEFAULT_ON_LEASE_LOST } = job;
+  check(ON_LEASE_LOST.includes(onLeaseLost), 'onLeaseLost', `one of ${ON_LEASE_LOST.join(', ')}`);
+  const freezeLimitMs = toMs(job.freezeLimit, 'freezeLimit');
+  check(freezeLimitMs !== 0, 'freezeLimit', 'more than 0');
   return withoutUndefined({
     name,
     command,
@@ -90,6 +102,8 @@ function toSpec(name: string, job: QueueJob): JobSpec {
     priority: priority === 0 ? undefined : priority,
     timeoutMs: toMs(job.timeout, 'timeout'),
     killGraceMs: toMs(job.killGrace, 'killGrace'),
+    onLeaseLost: onLeaseLost === DEFAULT_ON_LEASE_LOST ? undefined : onLeaseLost,
+    freezeLimitMs: freezeLimitMs === DEFAULT_FREEZE_LIMIT_MS ? undefined : freezeLimitMs,
     env: env && { ...env },
     cwd,
     stdin,

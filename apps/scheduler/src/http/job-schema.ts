@@ -4,6 +4,7 @@ import {
   MAX_PRIORITY,
   MIN_PRIORITY,
   NAME_PATTERN,
+  ON_LEASE_LOST,
   POOL_PATTERN,
   ULID_PATTERN,
 } from '@orchestrator/core';
@@ -81,6 +82,15 @@ export const JobRequest = Type.Object(
     ),
     timeout: Type.Optional(Duration),
     killGrace: Type.Optional(Duration),
+    onLeaseLost: Type.Optional(
+      Type.Enum([...ON_LEASE_LOST], {
+        title: `one of ${ON_LEASE_LOST.join(', ')}`,
+        description:
+          'What its worker does with it when it is cut off from all schedulers for as long as its lease: stops it until ' +
+          'it is confirmed or given away, kills it, or lets it go on, perhaps beside another attempt. Default freeze.',
+      }),
+    ),
+    freezeLimit: Type.Optional(Duration),
     env: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),

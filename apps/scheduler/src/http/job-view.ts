@@ -1,13 +1,15 @@
 import {
   DEFAULT_ATTEMPTS,
   DEFAULT_BACKOFF,
-  DEFAULT_KILL_GRACE_MS,
+  DEFAULT_FREEZE_LIMIT_MS,
   DEFAULT_MAX_WORKER_LOSSES,
+  DEFAULT_ON_LEASE_LOST,
   DEFAULT_RETAIN_MS,
   DEFAULT_TIMEOUT_MS,
   FAILURE_REASONS,
   type Job,
   JOB_STATES,
+  ON_LEASE_LOST,
 } from '@orchestrator/core';
 import { type Static, type TSchema, Type } from 'typebox';
 
@@ -50,7 +52,11 @@ export const JobView = Type.Object({
   data: Type.Optional(Type.Unknown()),
   cwd: Type.Optional(Type.String()),
   timeout: Seconds,
-  killGrace: Seconds,
+  killGrace: orNull(
+    Type.Number({ minimum: 0, description: "Seconds; null: what its worker's executor.killGrace says." }),
+  ),
+  onLeaseLost: Type.Enum([...ON_LEASE_LOST]),
+  freezeLimit: Seconds,
   backoff: Type.Object({
     type: Type.Enum(['exponential', 'fixed', 'linear']),
     delay: Seconds,
@@ -102,7 +108,9 @@ export function toJobView(job: Job, waiting: Waiting | undefined): JobView {
     ...(spec.data === undefined ? {} : { data: spec.data }),
     ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     timeout: toSeconds(spec.timeoutMs ?? DEFAULT_TIMEOUT_MS),
-    killGrace: toSeconds(spec.killGraceMs ?? DEFAULT_KILL_GRACE_MS),
+    killGrace: spec.killGraceMs === undefined ? null : toSeconds(spec.killGraceMs),
+    onLeaseLost: spec.onLeaseLost ?? DEFAULT_ON_LEASE_LOST,
+    freezeLimit: toSeconds(spec.freezeLimitMs ?? DEFAULT_FREEZE_LIMIT_MS),
     backoff: {
       type: backoff.type,
       delay: toSeconds(backoff.delayMs),

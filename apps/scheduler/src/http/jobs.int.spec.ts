@@ -1,3 +1,4 @@
+import { parseJobId } from '@orchestrator/core';
 import { Value } from 'typebox/value';
 
 import { type ApiBench, startApi } from '../testing/a-server.js';
@@ -58,6 +59,8 @@ describe('POST /api/v1/jobs', () => {
       priority: -5,
       timeout: '1.5m',
       killGrace: 0,
+      onLeaseLost: 'continue',
+      freezeLimit: '2m',
       env: { SECRET: 'hush' },
       cwd: '/tmp',
       stdin: 'hush too',
@@ -78,12 +81,28 @@ describe('POST /api/v1/jobs', () => {
     expect(Object.keys(read.body).filter((key) => !(key in JobView.properties))).toEqual([]);
     expect(read.body).toMatchObject({
       timeout: 90,
+      killGrace: 0,
+      onLeaseLost: 'continue',
+      freezeLimit: 120,
       backoff: { type: 'fixed', delay: 0.25 },
       retain: 3_600,
       state: 'scheduled',
     });
     expect(read.body.waiting).toMatchObject({ reason: 'scheduled', until: expect.any(String) });
     expect(JSON.stringify([body, read.body])).not.toContain('hush');
+  });
+
+  it('answers the defaults of what is lost with the lease, and keeps none of them', async () => {
+    const said = { ...JOB, onLeaseLost: 'freeze', freezeLimit: 600 };
+
+    const { body } = await api.post('/api/v1/jobs', JOB);
+    const same = await api.post('/api/v1/jobs', said);
+    const [kept] = await api.store.getJobs('default', [parseJobId(same.body.id as string)?.ulid ?? '']);
+
+    expect(body).toMatchObject({ onLeaseLost: 'freeze', freezeLimit: 600, killGrace: null });
+    expect(same.body).toMatchObject({ onLeaseLost: 'freeze', freezeLimit: 600 });
+    expect(kept?.spec).not.toHaveProperty('onLeaseLost');
+    expect(kept?.spec).not.toHaveProperty('freezeLimitMs');
   });
 
   it('takes many at once, each exactly once', async () => {

@@ -6,8 +6,6 @@ export const LATER_FIELDS: ReadonlySet<string> = new Set([
   'dependsOn',
   'expiresAfter',
   'fairness',
-  'freezeLimit',
-  'onLeaseLost',
   'rateLimit',
   'requires',
 ]);

@@ -2,7 +2,9 @@ import {
   type Backoff,
   DEFAULT_ATTEMPTS,
   DEFAULT_BACKOFF,
+  DEFAULT_FREEZE_LIMIT_MS,
   DEFAULT_MAX_WORKER_LOSSES,
+  DEFAULT_ON_LEASE_LOST,
   DEFAULT_POOL,
   DEFAULT_RETAIN_MS,
   DEFAULT_TIMEOUT_MS,
@@ -60,6 +62,8 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       priority: request.priority,
       timeoutMs: ms('timeout', request.timeout),
       killGraceMs: ms('killGrace', request.killGrace),
+      onLeaseLost: request.onLeaseLost,
+      freezeLimitMs: toFreezeLimit(ms('freezeLimit', request.freezeLimit), path('freezeLimit')),
       env: emptyToNone(request.env),
       cwd: request.cwd,
       stdin: request.stdin === '' ? undefined : request.stdin,
@@ -67,7 +71,12 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       batchId: context.batchId,
       traceparent: context.traceparent,
     },
-    { priority: 0, timeoutMs: DEFAULT_TIMEOUT_MS },
+    {
+      priority: 0,
+      timeoutMs: DEFAULT_TIMEOUT_MS,
+      onLeaseLost: DEFAULT_ON_LEASE_LOST,
+      freezeLimitMs: DEFAULT_FREEZE_LIMIT_MS,
+    },
   );
   requireSpecSize(spec, at);
   const rule = withoutDefaults<JobRule>(
@@ -144,6 +153,14 @@ function toMs(value: Duration, path: string): number {
     throw invalid(path, 'is longer than ten years');
   }
   return ms;
+}
+
+/** Elsewhere 0 means "none"; here it could only mean not to freeze at all. */
+function toFreezeLimit(limitMs: number | undefined, path: string): number | undefined {
+  if (limitMs === 0) {
+    throw invalid(path, 'expected more than 0: a job that is not to be frozen has onLeaseLost "kill"');
+  }
+  return limitMs;
 }
 
 function toBackoff(request: JobRequest['backoff'], path: string): Backoff | undefined {
