@@ -99,7 +99,8 @@ export class Connector implements SessionLink {
       outputLost: () => (open ? session.outputLost() : undefined),
       closed: (why) => gone.resolve(why),
     };
-    const link = (this.link = this.params.transport.open(address, peer));
+    const { transport, dialing } = this.params;
+    const link = (this.link = transport.open(address, peer, dialing.connectLimitMs));
     session.attach();
     const why = await gone.promise;
     open = false;

@@ -1,4 +1,5 @@
 import { type Clock, type Timer } from '@orchestrator/core';
+import { connectivityState } from '@grpc/grpc-js';
 import { createDeferred, withTimeout } from '@orchestrator/lifecycle';
 import {
   type OutputMessage,
@@ -20,6 +21,7 @@ export interface GrpcLinkParams {
   metadata: Metadata;
   clock: Clock;
   peer: LinkPeer;
+  connectLimitMs: number | undefined;
 }
 
 /**
@@ -36,6 +38,8 @@ export class GrpcLink implements SchedulerLink {
   private readonly outputWork = new WakeUp();
   private output: 'closed' | 'open' | 'broken' = 'closed';
   private reopenTimer: Timer | undefined;
+  private connectTimer: Timer | undefined;
+  private closedBecause: LinkClosed = { kind: 'finished', detail: 'closed' };
   private finishing = false;
 
   constructor(private readonly params: GrpcLinkParams) {
@@ -44,6 +48,10 @@ export class GrpcLink implements SchedulerLink {
   }
 
   start(): void {
+    const { connectLimitMs, clock } = this.params;
+    if (connectLimitMs !== undefined) {
+      this.connectTimer = clock.setTimer(connectLimitMs, () => this.requireConnection(connectLimitMs));
+    }
     void this.connect();
   }
 
@@ -68,8 +76,17 @@ export class GrpcLink implements SchedulerLink {
 
   close(): void {
     this.ending.abort();
+    this.connectTimer?.cancel();
     this.reopenTimer?.cancel();
     this.params.channel.close();
+  }
+
+  /** gRPC itself waits for minutes for a host that answers nothing. */
+  private requireConnection(limitMs: number): void {
+    if (this.params.channel.getConnectivityState(false) !== connectivityState.READY) {
+      this.closedBecause = { kind: 'lost', detail: `no connection within ${limitMs} ms` };
+      this.close();
+    }
   }
 
   private async connect(): Promise<void> {
@@ -81,7 +98,7 @@ export class GrpcLink implements SchedulerLink {
         peer.message(message);
       }
     } catch (error) {
-      why = signal.aborted ? { kind: 'finished', detail: 'closed' } : describe(error);
+      why = signal.aborted ? this.closedBecause : describe(error);
     }
     this.close();
     this.ended.resolve();

@@ -34,9 +34,10 @@ export interface GrpcTransportParams {
 export class GrpcTransport implements SchedulerTransport {
   constructor(private readonly params: GrpcTransportParams) {}
 
-  open(address: string, peer: LinkPeer): SchedulerLink {
+  open(address: string, peer: LinkPeer, connectLimitMs?: number): SchedulerLink {
     const channel = dial(address);
-    const link = new GrpcLink({ address, channel, metadata: this.metadata(), clock: this.params.clock, peer });
+    const { clock } = this.params;
+    const link = new GrpcLink({ address, channel, metadata: this.metadata(), clock, peer, connectLimitMs });
     link.start();
     return link;
   }

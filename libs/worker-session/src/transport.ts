@@ -8,8 +8,8 @@ import type {
 
 /** How a worker reaches schedulers. gRPC in a program, anything in a test or a simulation. */
 export interface SchedulerTransport {
-  /** Dials. Never throws; what goes wrong arrives as `closed`. */
-  open(address: string, peer: LinkPeer): SchedulerLink;
+  /** Dials. Never throws; what goes wrong arrives as `closed`, also when there is no connection within the limit. */
+  open(address: string, peer: LinkPeer, connectLimitMs?: number): SchedulerLink;
   /** A session's last will. Rejects when nobody took it within the limit. */
   gone(address: string, request: GoneRequest, limitMs: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '@orchestrator/core';
+import { type Random, systemClock, systemRandom } from '@orchestrator/core';
 import { uptimeMs } from '@orchestrator/execution';
 import { silentLogger } from '@orchestrator/telemetry';
 
@@ -9,6 +9,9 @@ import { IDENTITY } from './session-bench.js';
 
 /** A spec that leaves something unrecorded does not wait long for it. */
 const RECORD_LIMIT_MS = 300;
+
+/** Addresses are dialed in the order in which they are given; each wait is as long as it may be. */
+const IN_ORDER: Random = { next: () => 0.999_999, hex: (bytes) => systemRandom.hex(bytes) };
 
 export interface BenchOptions extends Partial<Omit<WorkerParams, 'identity'>> {
   schedulers: readonly string[];
@@ -38,7 +41,7 @@ export class WorkerBench {
       usage: () => ({ load: 0, memoryUsedBytes: 1, memoryTotalBytes: 2 }),
       uptimeMs,
       clock: systemClock,
-      random: systemRandom,
+      random: IN_ORDER,
       logger: silentLogger,
       ...options,
     });
