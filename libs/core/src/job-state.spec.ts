@@ -16,6 +16,7 @@ describe('the state table', () => {
         'blocked -> skipped',
         'blocked -> cancelled',
         'scheduled -> queued',
+        'scheduled -> running',
         'scheduled -> cancelled',
         'queued -> running',
         'queued -> scheduled',

@@ -18,11 +18,12 @@ export type FinalState = (typeof FINAL_STATES)[number];
 
 /**
  * Every transition that exists; anything else is a defect. Each is carried out by one Lua script
- * (`libs/queue/src/redis/scripts`), and a test there walks this table in both directions.
+ * (`libs/queue/src/redis/scripts`), and a test there walks this table in both directions. From `scheduled` to `running`
+ * is what is adopted: a worker runs it, and Redis had lost that.
  */
 export const TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
   blocked: ['queued', 'scheduled', 'skipped', 'cancelled'],
-  scheduled: ['queued', 'cancelled'],
+  scheduled: ['queued', 'running', 'cancelled'],
   queued: ['running', 'scheduled', 'cancelled'],
   running: ['succeeded', 'failed', 'cancelled', 'scheduled', 'queued'],
   succeeded: [],

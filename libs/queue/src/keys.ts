@@ -5,7 +5,9 @@
  *
  * | name              | type   | holds                                                                | goes when                      |
  * | ----------------- | ------ | -------------------------------------------------------------------- | ------------------------------ |
- * | calls             | hash   | client -> "number ms" of its last call; `schema` -> version          | idle clients: trim, after 1 day |
+ * | calls             | hash   | client -> "number ms" of its last call; `schema` -> version; `server` | idle clients: trim, after 1 day |
+ * |                   |        | -> run_id it was on; `recovering` -> ms when its recovery began      | `recovering`: first claim after |
+ * | awaited           | set    | sessions that a recovery waits for                                   | reconcile, reclaim             |
  * | seq               | string | counter: order of enqueuing and of claiming                          | never                          |
  * | j:ULID            | hash   | the job, fields below                                                | trim or purge                  |
  * | h:ULID            | list   | earlier attempts, oldest first, at most HISTORY_LIMIT                | with the job                   |

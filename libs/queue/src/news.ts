@@ -3,6 +3,7 @@ export type NewsType =
   | 'queued'
   | 'scheduled'
   | 'started'
+  | 'adopted'
   | 'succeeded'
   | 'failed'
   | 'cancelled'
@@ -12,7 +13,10 @@ export type NewsType =
   | 'cancel';
 
 export interface NewsEvent {
-  /** `cancel`: it was asked for and the job's worker is to be told. */
+  /**
+   * `adopted`: it runs, as its worker says; Redis had lost that. `cancel`: it was asked for and the job's worker is to be
+   * told.
+   */
   type: NewsType;
   ulid: string;
   /** Number of the start it is about; 0 = none. */
@@ -20,7 +24,7 @@ export interface NewsEvent {
   worker: string | undefined;
   /** `scheduled`, `retrying`, and a `reassigned` that waits: when it is due, ms by Redis' clock. */
   dueAt?: number;
-  /** `started` and `cancel`: of the worker that has the job. */
+  /** `started`, `adopted` and `cancel`: of the worker that has the job. */
   session?: string;
 }
 
@@ -28,6 +32,7 @@ const TYPES: ReadonlySet<string> = new Set<NewsType>([
   'queued',
   'scheduled',
   'started',
+  'adopted',
   'succeeded',
   'failed',
   'cancelled',
@@ -36,6 +41,9 @@ const TYPES: ReadonlySet<string> = new Set<NewsType>([
   'returned',
   'cancel',
 ]);
+
+/** What else their line says is a session; in all others it is a time. */
+const OF_A_HOLDER: ReadonlySet<string> = new Set<NewsType>(['started', 'adopted', 'cancel']);
 
 /** Parses the text of one entry. Lines of a type that is not known (written by a later version) are left out. */
 export function parseNews(text: string): NewsEvent[] {
@@ -53,8 +61,6 @@ export function parseNews(text: string): NewsEvent[] {
     if (extra === undefined) {
       return [event];
     }
-    return [
-      type === 'started' || type === 'cancel' ? { ...event, session: extra } : { ...event, dueAt: Number(extra) },
-    ];
+    return [OF_A_HOLDER.has(type) ? { ...event, session: extra } : { ...event, dueAt: Number(extra) }];
   });
 }

@@ -22,8 +22,9 @@ export interface QueueStore {
 
   // ---- sessions
   /**
-   * Compares what a worker holds with the store, opens its gate, and adopts what it holds and the store believes unowned
-   * under a lower fence (the claim was in a lost tail).
+   * Compares what a worker holds with the store, opens its gate, and adopts what it holds and the store has under a lower
+   * fence (the claim was in a lost tail): unowned, or at a holder that has not confirmed it since. In a recovery's first
+   * `RECOVERY_MIN_MS` only an epoch that was minted after its beginning ends the waiting for a session.
    */
   reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply>;
   /** Carries out a death in this pool: closes the gate, takes back one chunk of its jobs. Repeat until `remaining` is 0. */
@@ -36,7 +37,7 @@ export interface QueueStore {
   beginRecovery(pool: string, sessions: readonly string[]): Promise<PoolRecovery | undefined>;
   /** Whether the pool is in recovery, or has to be put into it (`begun: false`). */
   recovery(pool: string): Promise<PoolRecovery | undefined>;
-  /** Session -> epoch of every open gate; epoch 0 for a session whose death is not carried out to its end. */
+  /** Session -> epoch of every open gate; 0 for one without: its death is not carried out to its end, or it is awaited. */
   gates(pool: string): Promise<Map<string, number>>;
   /** What these sessions own, by session, in order of claim; of each the first `MAX_OWNED`. */
   owned(pool: string, sessions: readonly string[]): Promise<Map<string, Ulid[]>>;
@@ -135,9 +136,9 @@ export interface PoolRecovery {
   begun: boolean;
   /** The server that it is on now: one recovery for each. */
   runId: string;
-  /** Sessions still awaited. */
+  /** Sessions still awaited; at random, some of them where there are more than 1,000. */
   awaited: string[];
-  /** Milliseconds until `RECOVERY_MIN_MS` are over. */
+  /** Milliseconds until `RECOVERY_MIN_MS` are over; before that it does not end, whoever has come. */
   notBeforeMs: number;
 }
 
@@ -205,7 +206,7 @@ export interface ReconcileReply {
   /** Queued again for free. */
   requeued: number;
   /** Of `held`: taken back from a lost tail. */
-  adopted?: number;
+  adopted: number;
   /** Send the last chunk again: not everything was looked at. */
   more: boolean;
   /** Orders still to be told for what is held. */

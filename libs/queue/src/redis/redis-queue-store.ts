@@ -43,6 +43,7 @@ import { getJobs } from './reads/get-jobs.js';
 import { listJobs } from './reads/list-jobs.js';
 import { countStates, readGates, readOwned, readPendingOrders } from './reads/pool-state.js';
 import { readOutput } from './reads/read-output.js';
+import { recoverPool } from './recover-pool.js';
 import { requireBatch } from './require-batch.js';
 import { requireJobs } from './require-jobs.js';
 import { appendOutput } from './scripts/append-output.js';
@@ -54,6 +55,7 @@ import { promote } from './scripts/promote.js';
 import { purge } from './scripts/purge.js';
 import { reclaim } from './scripts/reclaim.js';
 import { reconcile } from './scripts/reconcile.js';
+import { recovery } from './scripts/recovery.js';
 import { retry } from './scripts/retry.js';
 import { settle } from './scripts/settle.js';
 import type { WithRandom } from './scripts/with-random.js';
@@ -160,12 +162,13 @@ export class RedisQueueStore implements QueueStore {
     return this.#calls.write(pool, reclaim, { ...request, random: this.#random.next() }, { resend: true });
   }
 
-  beginRecovery(_pool: string, _sessions: readonly string[]): Promise<PoolRecovery | undefined> {
-    return Promise.resolve(undefined);
+  beginRecovery(pool: string, sessions: readonly string[]): Promise<PoolRecovery | undefined> {
+    return recoverPool(this.#calls, pool, sessions);
   }
 
-  recovery(_pool: string): Promise<PoolRecovery | undefined> {
-    return Promise.resolve(undefined);
+  recovery(pool: string): Promise<PoolRecovery | undefined> {
+    const what = `asking for the recovery of pool "${pool}"`;
+    return this.#read(what, pool, (base) => recovery(this.#redis, { base }));
   }
 
   gates(pool: string): Promise<Map<string, number>> {

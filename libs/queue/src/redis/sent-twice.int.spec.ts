@@ -16,8 +16,8 @@ import { retry } from './scripts/retry.js';
 import { sealBatch } from './scripts/seal-batch.js';
 import { settle } from './scripts/settle.js';
 
-/** Scripts of slots that hold one key: no number, the same by what they find. */
-const WITHOUT_NUMBER = ['replace-value', 'seal-batch'];
+/** No number: those of slots that hold one key are the same by what they find, `recovery` writes nothing. */
+const WITHOUT_NUMBER = ['recovery', 'replace-value', 'seal-batch'];
 
 describe('every script sent twice', () => {
   let bench: QueueBench;
@@ -90,6 +90,15 @@ describe('every script sent twice', () => {
     await q.redis.hset(`${q.base}calls`, 'schema', '99');
     await expect(send(3)).rejects.toThrow(/^SCHEMA/);
     expect(await q.redis.zcard(`${q.base}queued`)).toBe(2);
+  });
+
+  it('asks for the recovery of a pool twice, and writes nothing', async () => {
+    await q.run();
+    await q.moveServer();
+    const before = await state();
+
+    expect(await q.store.recovery(q.pool)).toEqual(await q.store.recovery(q.pool));
+    expect(await state()).toEqual(before);
   });
 
   it('seals a batch twice to the same effect', async () => {
@@ -172,9 +181,9 @@ describe('every script sent twice', () => {
   const state = (): Promise<Record<string, unknown>> => dumpPool(q.redis, q.base);
 });
 
-/** How long it is until the next job is due is another time later on. */
+/** How long it is until the next job is due, or a recovery may end, is another time later on. */
 function withoutWaits(reply: unknown): unknown {
-  return typeof reply === 'object' && reply !== null && 'nextDueInMs' in reply
-    ? { ...reply, nextDueInMs: undefined }
+  return typeof reply === 'object' && reply !== null && ('nextDueInMs' in reply || 'notBeforeMs' in reply)
+    ? { ...reply, nextDueInMs: undefined, notBeforeMs: undefined }
     : reply;
 }

@@ -97,12 +97,18 @@ describe('the transitions of a job', () => {
     'reconcile without it': () => q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [], last: true }),
     'reconcile with it': ({ attempt }) =>
       q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [{ ...attempt, state: 'running' }], last: true }),
+    'adopt by reconcile': ({ attempt }) =>
+      q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [{ ...later(attempt), state: 'running' }], last: true }),
+    'adopt by a result': ({ attempt }) => q.store.settle(q.pool, [success(later(attempt), { holder })]),
     reclaim: () => q.store.reclaim(q.pool, { session: 'session-a', losses: 1, reason: 'no heartbeat for 15 s' }),
     'reclaim for free': () => q.store.reclaim(q.pool, { session: 'session-a', losses: 0, reason: 'drained' }),
     purge: ({ ulid }) => q.store.purge(q.pool, [ulid]),
     'append output': ({ attempt }) => q.store.appendOutput(q.pool, [aChunk(attempt, 'hello')]),
     trim: () => q.store.trim(q.pool, { maxFinished: 1_000, maxOutputBytes: 1_000 }),
   };
+  /** One that began in what was lost. */
+  const later = (attempt: ClaimedJob): ClaimedJob => ({ ...attempt, attemptId: 'lost.0', fence: attempt.fence + 1 });
+  const holder = { session: 'session-a', worker: 'worker-of-session-a', number: 2 };
   const hello = { session: 'session-a', worker: 'worker-of-session-a' };
 
   const seen = new Set<string>();
@@ -117,7 +123,7 @@ describe('the transitions of a job', () => {
 
     await operations[walk.name]?.(subject);
 
-    const path = [walk.from, ...(await statesAfter(subject.ulid, before))];
+    const path = [walk.from, ...(await statesAfter(subject.ulid, before, walk.from))];
     const isGone = walk.name === 'purge' && isFinal(walk.from);
     expect(await q.state(subject.ulid)).toBe(isGone ? undefined : path.at(-1));
     for (const [i, to] of path.slice(1).entries()) {
@@ -137,13 +143,15 @@ describe('the transitions of a job', () => {
   });
 
   /** The states that the job has been in since, by its events; a claim may make two transitions in one call. */
-  async function statesAfter(ulid: string, before: number): Promise<JobState[]> {
+  async function statesAfter(ulid: string, before: number, from: State): Promise<JobState[]> {
     const lines = (await q.events()).slice(before).filter((line) => line.split(' ')[1] === ulid);
     return lines.flatMap((line): JobState[] => {
       const [type, , , , extra] = line.split(' ');
       switch (type) {
         case 'started':
           return ['running'];
+        case 'adopted':
+          return from === 'running' ? [] : ['running']; // a later attempt of its holder's takes the place of the stored
         case 'returned':
           return ['queued'];
         case 'retrying':

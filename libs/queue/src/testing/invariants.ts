@@ -8,6 +8,7 @@ type Hash = Record<string, string>;
 /** Keys of a pool that belong to the pool itself. */
 const OF_THE_POOL = new Set([
   'calls',
+  'awaited',
   'seq',
   'gates',
   'dying',
@@ -42,6 +43,7 @@ export async function assertQueueInvariants(redis: Redis, keys: QueueKeys, pool:
     ...checkJobs(snapshot),
     ...checkIndexes(snapshot),
     ...checkOwners(snapshot, await redis.hkeys(`${snapshot.base}gates`), await redis.hkeys(`${snapshot.base}dying`)),
+    ...(await checkRecovery(redis, snapshot.base)),
     ...checkOrders(snapshot, await redis.hkeys(`${snapshot.base}orders`)),
     ...checkBatches(snapshot),
     ...checkKeys(snapshot),
@@ -127,6 +129,20 @@ function checkOwners({ jobs, owners }: Snapshot, gates: string[], dying: string[
     }
   }
   return problems;
+}
+
+/** Who is awaited is not dead, and is awaited by something: a recovery that has begun, or one that has to be. */
+async function checkRecovery(redis: Redis, base: string): Promise<string[]> {
+  const [schema, server, recovering] = await redis.hmget(`${base}calls`, 'schema', 'server', 'recovering');
+  const awaited = await redis.smembers(`${base}awaited`);
+  const dying = awaited.length === 0 ? [] : await redis.hkeys(`${base}dying`);
+  const present = /run_id:(\w+)/.exec(await redis.info('server'))?.[1];
+  const isExpected = recovering !== null || server !== present;
+  return [
+    ...(schema !== null && server === null ? ['the pool remembers no server'] : []),
+    ...awaited.filter((session) => dying.includes(session)).map((session) => `${session} is dying and awaited`),
+    ...(isExpected ? [] : awaited.map((session) => `${session} is awaited, and there is no recovery`)),
+  ];
 }
 
 function checkOrders({ jobs }: Snapshot, orders: string[]): string[] {

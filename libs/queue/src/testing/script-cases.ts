@@ -1,5 +1,6 @@
 import type { PoolScript } from '../redis/define-pool-script.js';
 import { appendOutput } from '../redis/scripts/append-output.js';
+import { beginRecovery } from '../redis/scripts/begin-recovery.js';
 import { cancel } from '../redis/scripts/cancel.js';
 import { enqueue } from '../redis/scripts/enqueue.js';
 import { giveBack } from '../redis/scripts/give-back.js';
@@ -33,6 +34,13 @@ export function sending<P, R>(q: QueueSetup, script: PoolScript<P, R>, params: P
 export const SCRIPT_CASES: Record<string, ScriptCase> = {
   'append-output': {
     prepare: async (q) => sending(q, appendOutput, { capBytes: CAP, chunks: [aChunk(await q.run(), 'hello')] }),
+  },
+  'begin-recovery': {
+    prepare: async (q) => {
+      await q.run();
+      await q.moveServer();
+      return sending(q, beginRecovery, { sessions: ['session-b'], runId: undefined, last: true });
+    },
   },
   cancel: {
     prepare: async (q) => {

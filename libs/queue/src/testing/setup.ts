@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { type QueueKeys, queueKeys } from '../keys.js';
 import type { PoolScript } from '../redis/define-pool-script.js';
 import { RedisQueueStore } from '../redis/redis-queue-store.js';
-import type { ClaimedJob, ClaimWant, NewJob } from '../store.js';
+import { type ClaimedJob, type ClaimWant, type NewJob, RECOVERY_MIN_MS } from '../store.js';
 import { aJob } from './a-job.js';
 import { assertQueueInvariants } from './invariants.js';
 
@@ -33,6 +33,10 @@ export interface QueueSetup {
   events(): Promise<string[]>;
   /** Makes every scheduled job due, in the order in which they were. */
   makeDue(): Promise<void>;
+  /** As after a restart or a failover: the pool remembers another server than it lies on. */
+  moveServer(): Promise<void>;
+  /** Makes the recovery old enough to be over. */
+  letRecoveryAge(): Promise<void>;
   /** Redis' clock, ms. */
   now(): Promise<number>;
   assertInvariants(): Promise<void>;
@@ -76,6 +80,10 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
     }
     return jobs.map((job) => job.ulid);
   };
+  const now = async (): Promise<number> => {
+    const [seconds, micros] = await redis.time();
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  };
   return {
     redis,
     keys,
@@ -105,10 +113,13 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
         await redis.hset(`${base}j:${ulid}`, 'due', i + 1);
       }
     },
-    now: async () => {
-      const [seconds, micros] = await redis.time();
-      return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+    moveServer: async () => {
+      await redis.hset(`${base}calls`, 'server', 'f'.repeat(40));
     },
+    letRecoveryAge: async () => {
+      await redis.hset(`${base}calls`, 'recovering', (await now()) - RECOVERY_MIN_MS);
+    },
+    now,
     assertInvariants: () => assertQueueInvariants(redis, keys, pool),
   };
 }

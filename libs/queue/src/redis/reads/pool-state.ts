@@ -22,14 +22,15 @@ export async function countStates(redis: RedisClient, base: string): Promise<Rec
   ) as Record<JobState, number>;
 }
 
-/** Session -> epoch; 0 for one whose gate is closed and whose jobs are still being taken back. */
+/** Session -> epoch; 0 without a gate: its jobs are still being taken back, or a recovery awaits it. */
 export async function readGates(redis: RedisClient, base: string): Promise<Map<string, number>> {
-  const [dying, gates] = (await pipelined(redis, (pipeline) => {
+  const [dying, awaited, gates] = (await pipelined(redis, (pipeline) => {
     pipeline.hkeys(`${base}dying`);
+    pipeline.smembers(`${base}awaited`);
     pipeline.hgetall(`${base}gates`);
-  })) as [string[], Record<string, string>];
+  })) as [string[], string[], Record<string, string>];
   const open = Object.entries(gates).map(([session, epoch]): [string, number] => [session, Number(epoch)]);
-  return new Map([...dying.map((session): [string, number] => [session, 0]), ...open]);
+  return new Map([...[...dying, ...awaited].map((session): [string, number] => [session, 0]), ...open]);
 }
 
 /** What these sessions own, by session, in order of claim. */

@@ -1,18 +1,32 @@
 #!lua flags=allow-oom
 -- Gives queued jobs to sessions whose gate is open, in the order of the queue: first one after the other to their free
--- slots, then to their prefetch. Before that it moves what is due. A second sending is refused: STALE_OP.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] id of this claim (random hex), ARGV[5] the most
---   jobs, ARGV[6] the most bytes of specs (but for a single larger job), ARGV[7] number of wants, then for each:
---   session, worker, epoch, the most jobs, how many of these go to free slots.
+-- slots, then to their prefetch. Before that it moves what is due. A second sending is refused: STALE_OP. Nothing moves
+-- in a pool that is in recovery or has to be put into it; the first claim after that removes its traces.
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] ms that a recovery takes at least, ARGV[5] id
+--   of this claim (random hex), ARGV[6] the most jobs, ARGV[7] the most bytes of specs (but for a single larger job),
+--   ARGV[8] number of wants, then for each: session, worker, epoch, the most jobs, how many of these go to free slots.
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
---   not match, then flat for each job: ULID, position of its want, fence, number of the start, spec (JSON).
+--   not match, what recoveryState says (includes/recovery), then flat for each job: ULID, position of its want, fence,
+--   number of the start, spec (JSON).
 --   The id of an attempt is the claim's id, a point and the job's position in the answer, from 0.
 -- States: scheduled -> queued, queued -> running.
 --- @include pool
 --- @include job
 --- @include due
+--- @include recovery
 if repeated then
   return redis.error_reply('STALE_OP claim ' .. number .. ' arrives a second time')
+end
+
+local recovery = recoveryState(num())
+if #recovery > 0 then
+  if since and now < since then
+    redis.call('HSET', base .. 'calls', 'recovering', nowText)
+  end
+  return { redis.call('ZCARD', base .. 'queued'), nextDueIn(), {}, recovery }
+elseif since then
+  redis.call('HDEL', base .. 'calls', 'recovering')
+  redis.call('DEL', base .. 'awaited')
 end
 
 local claim, most, mostBytes = arg(), num(), num()
@@ -81,7 +95,7 @@ while walking and #given < #targets and looked < #targets + LOOK_AHEAD do
   end
 end
 
-local reply = { 0, '', refused }
+local reply = { 0, '', refused, recovery }
 local seq = #given > 0 and redis.call('INCRBY', base .. 'seq', #given) - #given or 0
 for i, job in ipairs(given) do
   local want = job.want

@@ -1,8 +1,16 @@
 import type { Ulid } from '@orchestrator/core';
 
-import { type ClaimedJob, type ClaimReply, type ClaimWant, MAX_BATCH, MAX_CLAIM_BYTES } from '../../store.js';
+import {
+  type ClaimedJob,
+  type ClaimReply,
+  type ClaimWant,
+  MAX_BATCH,
+  MAX_CLAIM_BYTES,
+  RECOVERY_MIN_MS,
+} from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import * as lua from '../lua.js';
+import { toRecovery } from './to-recovery.js';
 import { toWait } from './wait.js';
 
 export interface ClaimParams {
@@ -19,6 +27,7 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
   name: 'claim',
   lua: lua.claim,
   args: ({ claimId, wants }) => [
+    RECOVERY_MIN_MS,
     claimId,
     MAX_BATCH,
     MAX_CLAIM_BYTES,
@@ -26,7 +35,14 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
     ...wants.flatMap((want) => [want.session, want.worker, want.epoch, want.max, want.free]),
   ],
   reply: (raw, { claimId, wants }) => {
-    const [queued, next, refused, ...flat] = raw as [number, number | string, number[], ...(string | number)[]];
+    const [queued, next, refused, state, ...flat] = raw as [
+      number,
+      number | string,
+      number[],
+      unknown,
+      ...(string | number)[],
+    ];
+    const recovery = toRecovery(state);
     const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
     const jobs: ClaimedJob[] = [];
     for (let i = 0; i < flat.length; i += JOB_WIDTH) {
@@ -39,6 +55,7 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
       ];
       jobs.push({ ulid, session: sessionOf(want), attemptId: `${claimId}.${jobs.length}`, fence, number, specJson });
     }
-    return { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
+    const reply = { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
+    return recovery ? { ...reply, recovery } : reply;
   },
 });

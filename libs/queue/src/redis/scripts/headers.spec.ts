@@ -57,7 +57,7 @@ describe.each(SCRIPTS)('the header of %s.lua', (name) => {
 
 it('every script has its wrapper and its test', () => {
   const files = readdirSync(__dirname);
-  const shared = ['wait.ts', 'with-random.ts', 'headers.spec.ts'];
+  const shared = ['to-recovery.ts', 'wait.ts', 'with-random.ts', 'headers.spec.ts'];
   const tested = SCRIPTS.filter((name) => !['replace-value', 'seal-batch'].includes(name)); // idempotency-keys, batches
   const expected = [...SCRIPTS.map((name) => `${name}.ts`), ...tested.map((name) => `${name}.int.spec.ts`), ...shared];
 

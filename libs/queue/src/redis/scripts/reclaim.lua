@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Carries out the death of a session in this pool: closes its gate and takes back one chunk of its jobs, in order of
--- claim (ownership.md, "Death"). Idempotent; repeated until nothing remains, and again whenever in doubt.
+-- claim (ownership.md, "Death"). Idempotent; repeated until nothing remains, and again whenever in doubt. At the end it
+-- is no longer awaited, if the pool is in recovery.
 -- ARGV[4] session · [5] how many of its jobs count as losses (used by the first chunk, then kept in `dying`; 0: all
 -- return for free) · [6] reason, without tabs · [7] a random number in [0, 1) for the waits.
 -- running -> queued, scheduled (a wait after a second loss), failed (worker_lost), cancelled (where that was asked).
@@ -40,5 +41,6 @@ if reply[1] > 0 then
   redis.call('HSET', base .. 'dying', session, int(left))
 else
   redis.call('HDEL', base .. 'dying', session)
+  redis.call('SREM', base .. 'awaited', session)
 end
 return reply

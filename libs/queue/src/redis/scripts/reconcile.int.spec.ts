@@ -44,7 +44,7 @@ describe('reconcile', () => {
 
     const reply = await hello(2, [holds(job)]);
 
-    expect(reply).toEqual({ verdicts: ['held'], requeued: 0, more: false, orders: [] });
+    expect(reply).toEqual({ verdicts: ['held'], requeued: 0, adopted: 0, more: false, orders: [] });
     expect(await q.record(job.ulid)).toMatchObject({ state: 'running', epoch: '2', attempt: job.attemptId });
   });
 

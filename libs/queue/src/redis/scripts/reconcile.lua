@@ -1,14 +1,20 @@
 #!lua flags=allow-oom
 -- Compares what a session holds with what it owns, and opens its gate (ownership.md, "Gates").
--- ARGV[4] session · [5] its epoch · [6] "1" for the last chunk · [7] how many attempts · then for each: ULID, attempt id.
--- Each attempt that is running under this session and id is stamped with the epoch; a last chunk queues again, for free,
--- what the session owns under a lower epoch (running -> queued, or cancelled where that was asked), at most STEP.
--- Returns {requeued, "1" if there is more, then for each attempt: 0 gone, 1 held, 2 held and to be cancelled}.
+-- ARGV[4] ms that a recovery takes at least · [5] session · [6] its worker · [7] its epoch · [8] "1" for the last chunk ·
+-- [9] how many attempts · then for each: ULID, attempt id, fence, number of the start or 0, "1" if the worker has it
+-- still (else it gave it back).
+-- Each attempt that is running under this session and id is stamped with the epoch; one from a lost tail is adopted
+-- (queued, scheduled -> running). A last chunk queues again, for free, what the session owns under a lower epoch
+-- (running -> queued, or cancelled where that was asked), at most STEP; when nothing is left to do the session is no
+-- longer awaited. For that its epoch must be younger than the recovery, as long as this takes at least: what a scheduler
+-- that was stopped heard before it may have been overtaken by what was lost.
+-- Returns {requeued, "1" if there is more, adopted, then for each attempt: 0 gone, 1 held, 2 held and to be cancelled}.
 -- Errors: STALE_EPOCH below the gate's epoch, or the session's death is being carried out; nothing is written.
 --- @include pool
 --- @include job
+--- @include adopt
 local STEP = 100 -- with all their indexes: a few ms
-local session, epoch, isLast, count = arg(), num(), arg() == '1', num()
+local minimum, session, worker, epoch, isLast, count = num(), arg(), arg(), num(), arg() == '1', num()
 local open = tonumber(redis.call('HGET', base .. 'gates', session)) or 0
 if epoch < open then
   return redis.error_reply('STALE_EPOCH session ' .. session .. ' is at epoch ' .. int(open) .. ', not ' .. int(epoch))
@@ -18,13 +24,20 @@ if redis.call('HEXISTS', base .. 'dying', session) == 1 then
 end
 redis.call('HSET', base .. 'gates', session, int(epoch))
 
-local reply = { 0, '0' }
+local reply = { 0, '0', 0 }
 for _ = 1, count do
-  local ulid, attempt = arg(), arg()
-  local v = redis.call('HMGET', jobKey(ulid), 'state', 'session', 'attempt', 'cancel')
+  local ulid, attempt, fence, start, hasIt = arg(), arg(), num(), num(), arg() == '1'
+  local v = redis.call('HMGET', jobKey(ulid), 'state', 'session', 'attempt', 'cancel', 'fence')
   local held = v[1] == 'running' and v[2] == session and v[3] == attempt
   if held then
     redis.call('HSET', jobKey(ulid), 'epoch', int(epoch))
+  elseif hasIt and v[1] and fence > (tonumber(v[5] or '') or 0) then
+    local job = load(ulid)
+    held = isLost(job, fence, session)
+    if held then
+      adopt(job, attempt, fence, session, worker, epoch, start)
+      reply[3] = reply[3] + 1
+    end
   end
   reply[#reply + 1] = not held and 0 or (v[4] and v[4] ~= '') and 2 or 1
 end
@@ -44,6 +57,9 @@ if isLast then
       reply[1] = reply[1] + 1
     end
   end
+end
+if isLast and reply[2] == '0' and (not since or epoch >= since or now - since >= minimum) then
+  redis.call('SREM', base .. 'awaited', session)
 end
 flush()
 return reply

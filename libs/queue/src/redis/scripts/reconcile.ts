@@ -1,6 +1,6 @@
 import type { Ulid } from '@orchestrator/core';
 
-import type { PendingOrder, ReconcileReply, ReconcileRequest } from '../../store.js';
+import { type PendingOrder, RECOVERY_MIN_MS, type ReconcileReply, type ReconcileRequest } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import { reconcile as lua } from '../lua.js';
 
@@ -11,20 +11,29 @@ const HELD_TO_CANCEL = 2;
 export const reconcile = definePoolScript<ReconcileRequest, ReconcileReply>({
   name: 'reconcile',
   lua,
-  args: ({ session, epoch, last, held }) => [
+  args: ({ session, worker, epoch, last, held }) => [
+    RECOVERY_MIN_MS,
     session,
+    worker,
     epoch,
     last ? '1' : '0',
     held.length,
-    ...held.flatMap(({ ulid, attemptId }) => [ulid, attemptId]),
+    ...held.flatMap(({ ulid, attemptId, fence, number, state }) => [
+      ulid,
+      attemptId,
+      fence,
+      number ?? 0,
+      state === 'returned' ? '0' : '1',
+    ]),
   ],
   reply: (raw, { session, held }) => {
-    const [requeued, more, ...codes] = raw as [number, string, ...number[]];
+    const [requeued, more, adopted, ...codes] = raw as [number, string, number, ...number[]];
     const orders = held
       .filter((_, i) => codes[i] === HELD_TO_CANCEL)
       .map(({ ulid, attemptId, fence }): PendingOrder => {
         return { ulid: ulid as Ulid, session, attemptId, fence, order: 'cancel' };
       });
-    return { verdicts: codes.map((code) => (code === GONE ? 'gone' : 'held')), requeued, more: more === '1', orders };
+    const verdicts = codes.map((code) => (code === GONE ? 'gone' : 'held'));
+    return { verdicts, requeued, adopted, more: more === '1', orders };
   },
 });

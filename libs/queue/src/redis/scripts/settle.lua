@@ -1,15 +1,18 @@
 #!lua flags=allow-oom
 -- Ends attempts: results are accepted from the attempt that holds the job and from no other. Known again by its state.
+-- A result from a lost tail adopts the job and ends it in one step.
 -- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] cap of output in bytes for each stream,
 --   ARGV[5] number of attempts, then for each:
---   ULID, attempt, fence, outcome (succeeded | failed | cancelled), 1 when it may be retried, 1 when it was frozen once,
+--   ULID, attempt, fence, session that ran it or '', its worker, number of the start or 0,
+--   outcome (succeeded | failed | cancelled), 1 when it may be retried, 1 when it was frozen once,
 --   exit code or '', end (AttemptEnd as JSON), a random number in [0, 1), number of chunks of output, then for each:
 --   "stdout" or "stderr", offset, sequence, bytes. Kept like those of append-output, with an accepted end only.
 -- Returns for each: accepted | repeated | stale.
 -- States: running -> succeeded | failed | cancelled; a failure with attempts left -> scheduled; a failure of what was
---   frozen counts as a loss: running -> queued | scheduled | failed | cancelled.
+--   frozen counts as a loss: running -> queued | scheduled | failed | cancelled. Adopted: queued, scheduled -> running.
 --- @include pool
 --- @include job
+--- @include adopt
 --- @include output
 
 local DEFAULT_BACKOFF = { type = 'exponential', delayMs = 1000, factor = 2, maxDelayMs = 300000, jitter = 'full' }
@@ -60,9 +63,12 @@ end
 local cap = num()
 local reply = {}
 for i = 1, num() do
-  local ulid, attempt, fence, outcome = arg(), arg(), num(), arg()
+  local ulid, attempt, fence, session, worker, start, outcome = arg(), arg(), num(), arg(), arg(), num(), arg()
   local retryable, wasFrozen, exitCode, ended, random = arg() == '1', arg() == '1', num(), arg(), num()
   local job = load(ulid)
+  if session ~= '' and isLost(job, fence, session) then
+    adopt(job, attempt, fence, session, worker, job.epoch, start)
+  end
   local verdict = close(job, attempt, fence)
   takeOutput(verdict == 'held' and job, cap)
   if verdict == 'held' then

@@ -146,7 +146,7 @@ describe('trim', () => {
     expect(entries.map(([, [, ulids]]) => ulids)).toEqual([first, last]);
   });
 
-  it('forgets clients that were idle for a day, and never the version of the schema', async () => {
+  it('forgets clients that were idle for a day, and never the version of the schema or the server', async () => {
     const now = await q.now();
     await q.add(aJob());
     await q.redis.hset(`${q.base}calls`, 'idle', `7 ${now - 86_400_001}`, 'busy', `7 ${now - 86_000_000}`);
@@ -158,7 +158,9 @@ describe('trim', () => {
       await q.store.trim(q.pool, KEEP_ALL);
     }
 
-    expect((await q.redis.hkeys(`${q.base}calls`)).sort()).toEqual(['busy', q.store.clientId, 'schema'].sort());
+    expect((await q.redis.hkeys(`${q.base}calls`)).sort()).toEqual(
+      ['busy', q.store.clientId, 'schema', 'server'].sort(),
+    );
   });
 
   it('keeps the record of a batch until all its pools have no job left', async () => {

@@ -1,11 +1,8 @@
--- Every script of a pool begins with this: KEYS[1] is the base of the pool's slot (keys.ts lists what lies there; all
--- other keys are derived from it and carry the same hash tag). ARGV[1] schema version, ARGV[2] client, ARGV[3] number
--- of the call. Answers the error SCHEMA or STALE_OP before anything is written. `arg` and `num` walk the rest of ARGV.
-local base = KEYS[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- Every script of a pool that writes begins with this. ARGV[1] schema version, ARGV[2] client, ARGV[3] number of the
+-- call. Answers the error SCHEMA or STALE_OP before anything is written. `arg` and `num` walk the rest of ARGV.
+--- @include slot
 local client, number = ARGV[2], tonumber(ARGV[3])
-local known = redis.call('HMGET', base .. 'calls', 'schema', client)
+local known = redis.call('HMGET', base .. 'calls', 'schema', client, 'server', 'recovering')
 if known[1] and known[1] ~= ARGV[1] then
   return redis.error_reply('SCHEMA this pool has schema version ' .. known[1] .. ', the caller knows ' .. ARGV[1])
 end
@@ -14,6 +11,8 @@ if number < last then
   return redis.error_reply('STALE_OP call ' .. number .. ' arrives after call ' .. last .. ' of the same client')
 end
 local repeated = number == last
+-- For includes/recovery: a slot without a schema is brand-new, so nothing of it can have been lost.
+local isNew, server, since = not known[1], known[3], tonumber(known[4] or '')
 local cursor = 3
 local function arg()
   cursor = cursor + 1
@@ -21,9 +20,6 @@ local function arg()
 end
 local function num()
   return tonumber(arg())
-end
-local function int(n)
-  return string.format('%.0f', n)
 end
 local nowText = int(now)
 local function jobKey(ulid)
@@ -65,7 +61,11 @@ local function flushMoves()
   adds, removals = {}, {}
 end
 local function flush()
-  redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. nowText, 'schema', ARGV[1])
+  if isNew then
+    redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. nowText, 'schema', ARGV[1], 'server', runId())
+  else
+    redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. nowText)
+  end
   flushMoves()
   for batch, counts in pairs(batchCounts) do
     for state, n in pairs(counts) do

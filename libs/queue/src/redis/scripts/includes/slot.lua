@@ -1,0 +1,13 @@
+-- KEYS[1] is the base of a pool's slot (keys.ts lists what lies there; all other keys are derived from it and carry the
+-- same hash tag). Times are Redis' own, in ms.
+local base = KEYS[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function int(n)
+  return string.format('%.0f', n)
+end
+-- Which server this is: another one after a restart or a failover. Asked in the script, so that it is the very server
+-- that answers or writes.
+local function runId()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
