@@ -13,7 +13,7 @@ export type { LeftoversParams } from './leftovers.js';
 export { endLeftovers } from './leftovers.js';
 export { uptimeMs } from './uptime.js';
 export { ExecutorStartError, HandlerLoadError } from './errors.js';
-export type { HandlerEvents, HandlerRunnerParams } from './handlers/handler-runner.js';
+export type { HandlerEvents, HandlerKill, HandlerRunnerParams } from './handlers/handler-runner.js';
 export { HandlerRunner } from './handlers/handler-runner.js';
 export type { HandlerJob, HandlerToRun } from './handlers/handler-wire.js';
 export type { HandlerContext } from './handlers/handler-context.js';

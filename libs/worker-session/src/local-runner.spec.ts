@@ -78,6 +78,22 @@ describe('LocalRunner', () => {
     expect(ended).toMatchObject([{ attemptId: 'h', outcome: 'failed', end: { failure: { reason: 'handler_error' } } }]);
   });
 
+  it('lets handlers go on that continue, and ends those that would be frozen', async () => {
+    const { run, runner, clock, threads, lost, events } = setup({ handlers: true });
+    runner.renewLease(0, 12_000);
+    run('on', { handler: 'resize', onLeaseLost: 'continue' });
+    run('frozen', { handler: 'resize', onLeaseLost: 'freeze' });
+    run('killed', { handler: 'resize', onLeaseLost: 'kill' });
+
+    clock.advance(12_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    runner.cancel('on', 'asked for');
+    events()?.ended(anEnd('on'));
+
+    expect(threads.calls).toEqual(['run on', 'run frozen', 'run killed', 'kill frozen', 'kill killed', 'cancel on']);
+    expect(lost).toEqual([['frozen', 'killed']]);
+  });
+
   it('ends handlers when the lease runs out', async () => {
     const { run, runner, clock, threads, lost } = setup({ handlers: true });
     runner.renewLease(0, 12_000);
@@ -91,7 +107,7 @@ describe('LocalRunner', () => {
     await new Promise((resolve) => setImmediate(resolve));
 
     expect(before).toEqual(['run h']);
-    expect(threads.calls).toEqual(['run h', 'killAll']);
+    expect(threads.calls).toEqual(['run h', 'kill h']);
     expect(lost).toEqual([['h']]);
   });
 

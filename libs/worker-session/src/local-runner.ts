@@ -1,9 +1,15 @@
-import type { Clock, Timer } from '@orchestrator/core';
+import { type Clock, DEFAULT_ON_LEASE_LOST, type OnLeaseLost, type Timer } from '@orchestrator/core';
 import type { Executor, ExecutorEnd, HandlerEvents, HandlerRunner, OutputStreamName } from '@orchestrator/execution';
 
 import { Lease } from './lease.js';
 import type { AssignedAttempt, AttemptRunner, RunnerEvents } from './runner.js';
 import { type RunDefaults, toCommand, toHandler } from './to-run.js';
+
+/**
+ * The executor ends this whole process when handlers still run one second after the lease: they have half of it to heed
+ * their signal, the rest is for the end of their thread.
+ */
+const LEASE_ENDED = { message: 'the lease of this worker ran out: the job may be running elsewhere', graceMs: 500 };
 
 /** Of the handlers' thread, what is needed here. */
 export type Handlers = Pick<
@@ -29,7 +35,7 @@ export interface LocalRunnerParams<E extends Executor = Executor> {
 export class LocalRunner<E extends Executor = Executor> implements AttemptRunner {
   private readonly executor: E;
   private readonly handlers: Handlers | undefined;
-  private readonly inHandlers = new Set<string>();
+  private readonly inHandlers = new Map<string, OnLeaseLost>();
   private readonly lease: Lease;
   private leaseTimer: Timer | undefined;
 
@@ -52,7 +58,7 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     } else if (this.handlers === undefined) {
       events.ended(noHandlers(attempt, clock));
     } else {
-      this.inHandlers.add(attempt.ref.attemptId);
+      this.inHandlers.set(attempt.ref.attemptId, attempt.spec.onLeaseLost ?? DEFAULT_ON_LEASE_LOST);
       this.handlers.run(toHandler(attempt, workerId, defaults));
     }
   }
@@ -125,12 +131,19 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     });
   }
 
+  /** Those that may go on beside another attempt do. The others are told why, and nothing of them is left when they are reported. */
   private endHandlers(): void {
-    const lost = [...this.inHandlers];
-    this.inHandlers.clear();
-    if (lost.length > 0) {
-      void this.handlers?.killAll().then(() => this.params.events.leaseLost(lost));
-    }
+    const doomed = [...this.inHandlers].flatMap(([id, onLeaseLost]) => (onLeaseLost === 'continue' ? [] : [id]));
+    const dead = doomed.map(async (attemptId) => {
+      await this.handlers?.kill(attemptId, LEASE_ENDED);
+      return this.inHandlers.delete(attemptId) ? [attemptId] : [];
+    });
+    void Promise.all(dead).then((ids) => {
+      const lost = ids.flat();
+      if (lost.length > 0) {
+        this.params.events.leaseLost(lost);
+      }
+    });
   }
 }
 

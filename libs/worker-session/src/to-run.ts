@@ -68,6 +68,7 @@ export function toHandler(
     },
     timeoutMs: spec.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     killGraceMs: spec.killGraceMs ?? defaults.killGraceMs,
+    onLeaseLost: spec.onLeaseLost ?? DEFAULT_ON_LEASE_LOST,
     maxOutputBytes: defaults.maxOutputBytes,
   };
 }

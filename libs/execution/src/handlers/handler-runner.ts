@@ -17,7 +17,7 @@ export interface HandlerRunnerParams {
   clock: Clock;
   logger: Logger;
   /**
-   * Whether any handler runs. To be passed on to `ExecutorProcess.reportHandlers`: handlers live in this process, so the
+   * Whether any handler runs that must not outlive the lease. To be passed on to `ExecutorProcess.reportHandlers`: handlers live in this process, so the
    * executor can only end it as a whole.
    */
   onBusy: (running: boolean) => void;
@@ -38,8 +38,12 @@ interface Running {
 }
 
 const THREAD_ENDED = 'its thread was ended to stop a handler that did not heed its signal';
-/** One that is killed may heed its signal for this long before its thread, with all others, is ended. */
-const KILL_GRACE_MS = 1_000;
+/** What a handler hears that is killed, and how long it may heed that before its thread, with all others, is ended. */
+export interface HandlerKill {
+  message: string;
+  graceMs: number;
+}
+const NOT_OURS: HandlerKill = { message: "the job is not this worker's any more", graceMs: 1_000 };
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 5_000;
 
@@ -101,15 +105,15 @@ export class HandlerRunner {
   }
 
   /** Nothing of it runs when this resolves, and nothing is reported. */
-  async kill(attemptId: string): Promise<void> {
+  async kill(attemptId: string, { message, graceMs } = NOT_OURS): Promise<void> {
     this.waiting = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
     const running = this.running.get(attemptId);
     if (running !== undefined && running.killed === undefined) {
       running.killed = createDeferred();
       running.timer?.cancel();
-      this.link?.send({ kind: 'abort', attemptId, reason: 'lost', message: "the job is not this worker's any more" });
-      const graceMs = Math.min(running.attempt.killGraceMs, KILL_GRACE_MS);
-      running.timer = this.params.clock.setTimer(graceMs, () => this.replace(THREAD_ENDED));
+      this.link?.send({ kind: 'abort', attemptId, reason: 'lost', message });
+      const dueInMs = Math.min(running.attempt.killGraceMs, graceMs);
+      running.timer = this.params.clock.setTimer(dueInMs, () => this.replace(THREAD_ENDED));
     }
     await running?.killed?.promise;
   }
@@ -299,7 +303,7 @@ export class HandlerRunner {
   }
 
   private noteBusy(): void {
-    const busy = this.running.size > 0;
+    const busy = [...this.running.values()].some(({ attempt }) => attempt.onLeaseLost !== 'continue');
     if (busy !== this.busy) {
       this.busy = busy;
       this.params.onBusy(busy);

@@ -1,4 +1,4 @@
-import type { OutputCounts } from '@orchestrator/core';
+import type { OnLeaseLost, OutputCounts } from '@orchestrator/core';
 
 import type { ExecutorOutput, OutputStreamName } from '../executor.js';
 
@@ -27,6 +27,8 @@ export interface HandlerToRun {
   timeoutMs: number;
   /** Between the abort of its signal and the end of the thread. */
   killGraceMs: number;
+  /** A thread cannot be frozen: `freeze` is `kill` here. Default `kill`. */
+  onLeaseLost?: OnLeaseLost;
   maxOutputBytes: number;
 }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -223,6 +223,32 @@ describe('HandlerRunner: ending a handler', () => {
     expect(ends).toEqual([]);
     expect((await ended(innocent)).outcome).toBe('succeeded');
     expect(ends).toHaveLength(1);
+  });
+
+  it('tells one that is killed why', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'handlers-'));
+    const file = join(directory, 'reason');
+    try {
+      const { run, runner, started } = await startHandlers();
+      const attempt = run('notesItsEnd', file);
+      await started(attempt);
+
+      await runner.kill(attempt, { message: 'the lease ran out', graceMs: 500 });
+
+      expect(readFileSync(file, 'utf8')).toBe('lost: the lease ran out');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('is not busy with what goes on after the lease', async () => {
+    const { busy, run, runToEnd, started } = await startHandlers();
+    const goesOn = run('sleeps', 60_000, { onLeaseLost: 'continue' });
+    await started(goesOn);
+
+    await runToEnd('nothing', undefined, { onLeaseLost: 'freeze' });
+
+    expect(busy).toEqual([true, false]);
   });
 
   it('kills one that does not heed its signal with its thread', async () => {

@@ -1,6 +1,7 @@
 'use strict';
 
 // Handlers as a user would write them, and as a user should not.
+const { writeFileSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 module.exports = {
@@ -54,6 +55,12 @@ module.exports = {
   },
   heeds: (_job, { signal }) =>
     new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  notesItsEnd: ({ data: file }, { signal }) =>
+    new Promise((resolve) =>
+      signal.addEventListener('abort', () =>
+        resolve(writeFileSync(file, signal.reason.reason + ': ' + signal.reason.message)),
+      ),
+    ),
   ignores: () => new Promise(() => setInterval(() => undefined, 1_000)),
   spins: ({ data: ms }) => {
     const until = Date.now() + ms;
