@@ -12,6 +12,8 @@ export interface Offer extends CreditShare {
 export interface Assignee {
   readonly session: string;
   readonly worker: string;
+  /** By the monotonic clock; of its last Welcome. */
+  readonly welcomedAtMs: number;
   /** Undefined when nothing may be claimed for it now: no credit, not welcomed, draining, or another pool's turn. */
   offer(pool: string): Offer | undefined;
   reserve(pool: string, jobs: number): void;

@@ -11,24 +11,33 @@ export interface CreditShare {
  * twice; every claim reserves before it asks, so that several pools together never exceed it.
  */
 export class CreditAccount {
-  private granted = 0;
-  private prefetch = 0;
+  private total = 0;
+  private beyond = 0;
   private assigned = 0;
   private reserved = 0;
 
+  get granted(): number {
+    return this.total;
+  }
+
+  /** How many of those not yet assigned lie beyond the free slots. */
+  get prefetch(): number {
+    return this.beyond;
+  }
+
   /** A total that is lower than an earlier one is ignored: what was granted may have been used. */
   grant(granted: number, prefetch: number): void {
-    if (granted >= this.granted) {
-      this.granted = granted;
-      this.prefetch = Math.max(0, prefetch);
+    if (granted >= this.total) {
+      this.total = granted;
+      this.beyond = Math.max(0, prefetch);
     }
   }
 
   /** What is neither assigned nor reserved. Free slots are filled first. */
   available(): CreditShare {
     const used = this.assigned + this.reserved;
-    const max = Math.max(0, this.granted - used);
-    return { max, free: Math.min(max, Math.max(0, this.granted - this.prefetch - used)) };
+    const max = Math.max(0, this.total - used);
+    return { max, free: Math.min(max, Math.max(0, this.total - this.beyond - used)) };
   }
 
   reserve(jobs: number): void {

@@ -19,6 +19,7 @@ import { DeathCarrier } from './death-carrier.js';
 import { HeartbeatRenewer } from './heartbeat-renewer.js';
 import { acceptLastWill, type LastWill } from './last-will.js';
 import { lead } from './leader-duties.js';
+import type { MessageLimits } from './message-budget.js';
 import { OutputSink } from './output-sink.js';
 import { PoolDispatchers } from './pool-dispatchers.js';
 import type { PoolNews } from './pool-news.js';
@@ -26,6 +27,7 @@ import { Promoter } from './promoter.js';
 import { STOP_LIMIT_MS, Streams } from './streams.js';
 import { SWEEP_INTERVAL_MS } from './sweeper.js';
 import { createTrimmer } from './trimmer.js';
+import { WorkerBalancer } from './worker-balancer.js';
 import { WorkerConnection } from './worker-connection.js';
 import type { WorkerLink } from './worker-link.js';
 
@@ -51,6 +53,10 @@ export interface DispatchOptions {
   lookIntervalMs?: number;
   /** Default `SWEEP_INTERVAL_MS`. */
   sweepIntervalMs?: number;
+  /** Of one worker. Default `DEFAULT_MESSAGE_LIMITS`. */
+  messageLimits?: MessageLimits;
+  /** A worker is not told to move before so long after its Welcome. Default `SETTLED_MS`. */
+  settledMs?: number;
   onLeadership?(leadership: Leadership): void;
   /** How long stopping waits for what it holds and for workers to leave. Default `STOP_LIMIT_MS`. */
   stopLimitMs?: number;
@@ -58,7 +64,7 @@ export interface DispatchOptions {
 
 /** The scheduler's side of the worker protocol, whatever carries it. */
 export interface Dispatch {
-  /** What runs besides, in the order of starting: retention, promotion, leading. */
+  /** What runs besides, in the order of starting: retention, promotion, leading, balancing. */
   readonly duties: readonly Service[];
   /**
    * All streams as a whole. To be stopped before the transport and before the duties: the workers are moved away, what
@@ -66,6 +72,8 @@ export interface Dispatch {
    */
   readonly streams: Service;
   readonly leader: Pick<LeaderElection, 'isLeader' | 'term'>;
+  /** One of the duties: spreads workers over schedulers. */
+  readonly balancer: Pick<WorkerBalancer, 'runOnce'>;
   readonly counters: Readonly<DispatchCounters>;
   /** A stream was opened: hand over each of its messages, and `end` when it has broken. */
   acceptWorker(link: WorkerLink): WorkerConnection;
@@ -86,7 +94,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const counters = createCounters();
   const connections = new Connections();
   const base = { store, registry, news, clock, random, logger, counters };
-  const promoter = new Promoter({ ...base, onPromoted: (pool) => pools.hurry(pool) });
+  const promoter = new Promoter({
+    ...base,
+    onPromoted: (pool) => pools.hurry(pool),
+    onQueued: (pool, queued) => pools.sawQueued(pool, queued),
+  });
   const pools = new PoolDispatchers({
     ...base,
     onPool: (pool) => promoter.watch(pool),
@@ -100,6 +112,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     schedulerId,
     leaseMs,
     heartbeatIntervalMs,
+    messageLimits: options.messageLimits,
     renewer: new HeartbeatRenewer(registry),
     pools,
     connections,
@@ -113,7 +126,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     lookIntervalMs = LOOK_INTERVAL_MS,
     sweepIntervalMs = SWEEP_INTERVAL_MS,
   } = options;
-  const leading = { ...base, carrier, deadAfterMs, lookIntervalMs, sweepIntervalMs };
+  const onDeath = ({ session, reason }: Death): void =>
+    connections.get(session)?.refuse({ status: 'session_dead', reason });
+  const leading = { ...base, carrier, onDeath, deadAfterMs, lookIntervalMs, sweepIntervalMs };
+  const balancer = new WorkerBalancer({
+    ...base,
+    schedulerId,
+    workers: () => connections.list(),
+    settledMs: options.settledMs,
+  });
   const election = new LeaderElection({
     lock: options.lock,
     candidate: schedulerId,
@@ -125,7 +146,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     logger,
   });
   return {
-    duties: [createTrimmer({ ...base, limits: retention }), promoter, election],
+    duties: [createTrimmer({ ...base, limits: retention }), promoter, election, balancer],
+    balancer,
     streams,
     leader: election,
     counters,

@@ -46,13 +46,20 @@ export interface WireReport {
   report: Settlement | GiveBack | undefined;
 }
 
+/** Who sends a report. */
+export interface Reporter {
+  session: string;
+  worker: string;
+}
+
 export function toReports(
   message: { $case: 'finished'; value: Finished } | { $case: 'returned'; value: Returned },
+  from: Reporter,
 ): WireReport[] {
   if (message.$case === 'finished') {
     return message.value.attempts.map((finished) => {
       const attempt = parseAttempt(finished.attempt);
-      return { attempt, report: attempt && toSettlement(attempt, finished) };
+      return { attempt, report: attempt && toSettlement(attempt, finished, from) };
     });
   }
   return message.value.attempts.map((returned) => {
@@ -69,8 +76,8 @@ const HELD_STATES: Partial<Record<HeldState, HeldAttempt['state']>> = {
 };
 
 /** A state that a newer worker may know and we do not counts as running: it is held, whatever it does. */
-export function toHeldAttempt(attempt: NamedAttempt, state: HeldState): HeldAttempt {
-  return { ...attempt.key, state: HELD_STATES[state] ?? 'running' };
+export function toHeldAttempt(attempt: NamedAttempt, state: HeldState, number: number): HeldAttempt {
+  return { ...attempt.key, number, state: HELD_STATES[state] ?? 'running' };
 }
 
 const OUTCOMES: Partial<Record<Outcome, Settlement['outcome']>> = {
@@ -80,7 +87,11 @@ const OUTCOMES: Partial<Record<Outcome, Settlement['outcome']>> = {
 };
 
 /** What it reports about an attempt; undefined when the outcome is none. */
-function toSettlement(attempt: NamedAttempt, finished: FinishedAttempt): Settlement | undefined {
+function toSettlement(
+  attempt: NamedAttempt,
+  finished: FinishedAttempt,
+  { session, worker }: Reporter,
+): Settlement | undefined {
   const outcome = OUTCOMES[finished.outcome];
   if (outcome === undefined) {
     return undefined;
@@ -91,6 +102,7 @@ function toSettlement(attempt: NamedAttempt, finished: FinishedAttempt): Settlem
     end: toAttemptEnd(finished, outcome),
     retryable: finished.retryable,
     wasFrozen: finished.wasFrozen,
+    holder: { session, worker, number: finished.number },
     output: finished.output.flatMap((chunk) => toOutputChunk(attempt, chunk) ?? []),
   };
 }

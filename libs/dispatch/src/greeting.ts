@@ -21,6 +21,7 @@ export interface PoolAnswer {
   verdicts: Verdict[];
   orders: PendingOrder[];
   requeued: number;
+  adopted: number;
 }
 
 export interface Greeted {
@@ -111,7 +112,8 @@ export async function askPool(
 ): Promise<PoolAnswer> {
   const outcome = await reconcileSession(store, { ...session, pool, held });
   const verdicts = refs.map((ref, index) => toVerdict(ref, outcome.verdicts[index] ?? 'gone'));
-  return { pool, verdicts, orders: outcome.orders, requeued: outcome.requeued };
+  const { orders, requeued, adopted } = outcome;
+  return { pool, verdicts, orders, requeued, adopted };
 }
 
 /**
@@ -144,12 +146,12 @@ export async function askPoolLater(
 function sortHoldings(hello: Hello, pools: readonly string[]): { byPool: PoolHoldings[]; foreign: Verdict[] } {
   const byPool = new Map(pools.map((pool): [string, PoolHoldings] => [pool, { pool, refs: [], held: [] }]));
   const foreign: Verdict[] = [];
-  for (const { attempt: ref, state } of hello.held) {
+  for (const { attempt: ref, state, number } of hello.held) {
     const attempt = parseAttempt(ref);
     const holdings = attempt && byPool.get(attempt.pool);
     if (attempt !== undefined && holdings !== undefined) {
       holdings.refs.push(attempt.ref);
-      holdings.held.push(toHeldAttempt(attempt, state));
+      holdings.held.push(toHeldAttempt(attempt, state, number));
     } else if (ref !== undefined) {
       foreign.push(toVerdict(ref, 'gone'));
     }

@@ -1,12 +1,16 @@
 import type { Clock, Random } from '@orchestrator/core';
-import { SessionJudge } from '@orchestrator/heartbeat';
+import { type Death, SessionJudge } from '@orchestrator/heartbeat';
 import { createDeferred, PeriodicService } from '@orchestrator/lifecycle';
 
+import type { DispatchCounters } from './counters.js';
 import { sweep, SWEEP_INTERVAL_MS, type SweeperDeps } from './sweeper.js';
 
 export interface LeaderDutiesDeps extends SweeperDeps {
   clock: Clock;
   random: Random;
+  counters: DispatchCounters;
+  /** A session was found dead; it may be connected here. */
+  onDeath(death: Death): void;
   /** Default: the judge's. */
   deadAfterMs?: number;
   /** Default: the judge's. */
@@ -32,8 +36,15 @@ export async function lead(deps: LeaderDutiesDeps, term: number, signal: AbortSi
     ...(deadAfterMs === undefined ? {} : { deadAfterMs }),
     ...(lookIntervalMs === undefined ? {} : { intervalMs: lookIntervalMs }),
     // Not awaited: one pool that cannot be reached holds up no other verdict.
-    onDeath: (death) => void carrier.carryOut(death),
-    onStaleTerm: () => ended.resolve(),
+    onDeath: (death) => {
+      deps.onDeath(death);
+      void carrier.carryOut(death);
+    },
+    onStaleTerm: (error) => {
+      deps.counters.staleTerms += 1;
+      logger.warn('stepping down: another scheduler has a higher term', { error });
+      ended.resolve();
+    },
   });
   const sweeper = new PeriodicService({
     name: 'sweeper',

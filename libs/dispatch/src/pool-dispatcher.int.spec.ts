@@ -1,4 +1,5 @@
 import { systemClock, systemRandom } from '@orchestrator/core';
+import { RedisSessionRegistry } from '@orchestrator/heartbeat';
 import { RedisQueueStore } from '@orchestrator/queue';
 import { silentLogger } from '@orchestrator/telemetry';
 import { ManualClock, startRedis, type TestRedis } from '@orchestrator/testing';
@@ -10,6 +11,7 @@ import { PoolDispatcher } from './pool-dispatcher.js';
 const NOBODY: Assignee = {
   session: 'session-a',
   worker: 'worker-a',
+  welcomedAtMs: 0,
   offer: () => undefined,
   reserve: () => undefined,
   assign: () => undefined,
@@ -33,6 +35,7 @@ describe('PoolDispatcher', () => {
     await store.counts('default');
     const dispatcher = new PoolDispatcher('default', {
       store,
+      registry: new RedisSessionRegistry({ redis }),
       news: { subscribe: () => () => undefined },
       clock,
       random: systemRandom,

@@ -1,4 +1,5 @@
 import type { Clock, Random, Timer } from '@orchestrator/core';
+import type { SessionRegistry } from '@orchestrator/heartbeat';
 import type { AttemptRef } from '@orchestrator/proto-types';
 import {
   type ClaimedJob,
@@ -15,11 +16,13 @@ import type { Assignee, Offer } from './assignee.js';
 import type { DispatchCounters } from './counters.js';
 import { OrderTeller } from './order-teller.js';
 import type { PoolEvent, PoolNews } from './pool-news.js';
+import { PoolRecoveryWatch } from './pool-recovery-watch.js';
 import { ReportFlusher } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
 
 export interface PoolDispatcherDeps {
   store: QueueStore;
+  registry: SessionRegistry;
   news: PoolNews;
   clock: Clock;
   random: Random;
@@ -52,6 +55,7 @@ export class PoolDispatcher {
   private readonly settlements: ReportFlusher<Settlement>;
   private readonly giveBacks: ReportFlusher<GiveBack>;
   private readonly orders: OrderTeller;
+  private readonly recovery: PoolRecoveryWatch;
   private readonly delay: RetryDelay;
   private readonly logger: Logger;
   private unsubscribe: (() => void) | undefined;
@@ -60,6 +64,8 @@ export class PoolDispatcher {
   /** A claim is worth trying. */
   private appetite = true;
   private queued = 0;
+  /** The poll asks for the recovery where no claim does. */
+  private recoveryIsDue = false;
   private rotation = 0;
   private notBefore = 0;
   private dirty = false;
@@ -75,6 +81,12 @@ export class PoolDispatcher {
     this.logger = logger.child({ pool });
     this.delay = new RetryDelay(random);
     this.orders = new OrderTeller(pool, { store, logger: this.logger, assignees: () => this.assignees });
+    this.recovery = new PoolRecoveryWatch(pool, {
+      ...deps,
+      logger: this.logger,
+      assignees: () => this.assignees,
+      onReady: () => this.hurry(),
+    });
     this.settlements = new ReportFlusher<Settlement>({
       pool,
       what: 'settlement',
@@ -96,6 +108,11 @@ export class PoolDispatcher {
   /** It would claim if it had credit. */
   get hasAppetite(): boolean {
     return this.appetite && this.claiming && this.assignees.size > 0 && !this.isBackingOff();
+  }
+
+  /** As far as is known: jobs were waiting when it was last looked at. */
+  get hasQueued(): boolean {
+    return this.queued > 0;
   }
 
   /** Reports that the store does not have yet. */
@@ -133,6 +150,11 @@ export class PoolDispatcher {
     this.wake();
   }
 
+  /** Somebody else has looked. */
+  sawQueued(queued: number): void {
+    this.queued = queued;
+  }
+
   report(from: Assignee, ref: AttemptRef, report: Settlement | GiveBack): void {
     if ('outcome' in report) {
       this.settlements.add(from, ref, report);
@@ -153,6 +175,7 @@ export class PoolDispatcher {
     this.claiming = false;
     this.stopped = true;
     this.retry?.cancel();
+    this.recovery.stop();
     for (const assignee of [...this.assignees]) {
       this.detach(assignee);
     }
@@ -174,6 +197,7 @@ export class PoolDispatcher {
       if (this.assignees.size > 0) {
         this.schedulePoll();
         void this.orders.tell();
+        this.recoveryIsDue = true;
         this.hurry();
       }
     });
@@ -216,7 +240,12 @@ export class PoolDispatcher {
 
   private async claim(): Promise<void> {
     const taken = this.appetite && this.claiming ? this.take() : [];
+    const recoveryIsDue = this.recoveryIsDue;
+    this.recoveryIsDue = false;
     if (taken.length === 0) {
+      if (recoveryIsDue) {
+        void this.recovery.check();
+      }
       return;
     }
     this.appetite = false;
@@ -236,6 +265,7 @@ export class PoolDispatcher {
     this.appetite ||= reply.queued > 0 && reply.jobs.length > 0;
     this.dirty ||= this.appetite;
     this.deliver(taken, reply);
+    this.recovery.heard(reply.recovery);
   }
 
   /** Everybody who has credit, beginning with another one each time; reserves it. */

@@ -26,6 +26,11 @@ export class PoolDispatchers {
     this.byPool.get(pool)?.hurry();
   }
 
+  /** How many jobs wait in a pool, as somebody has just seen. */
+  sawQueued(pool: string, queued: number): void {
+    this.byPool.get(pool)?.sawQueued(queued);
+  }
+
   list(): PoolDispatcher[] {
     return [...this.byPool.values()];
   }

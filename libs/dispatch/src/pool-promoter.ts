@@ -13,6 +13,8 @@ export interface PoolPromoterDeps {
   logger: Logger;
   /** Jobs were moved to `queued`. */
   onPromoted(pool: string): void;
+  /** So many wait there. */
+  onQueued(pool: string, queued: number): void;
 }
 
 /** Nothing depends on news: so long it sleeps at most. */
@@ -70,10 +72,11 @@ export class PoolPromoter {
   private async run(): Promise<void> {
     let nextMs = PROMOTER_POLL_MS;
     try {
-      const { moved, nextDueInMs } = await this.deps.store.promote(this.pool);
+      const { moved, queued, nextDueInMs } = await this.deps.store.promote(this.pool);
       this.delay.reset();
       this.isLate = false;
       nextMs = Math.min(nextMs, nextDueInMs ?? nextMs);
+      this.deps.onQueued(this.pool, queued);
       if (moved > 0) {
         this.deps.onPromoted(this.pool);
       }

@@ -15,6 +15,8 @@ export interface ReconcileOutcome {
   /** In the order of `held`. */
   verdicts: ('held' | 'gone')[];
   requeued: number;
+  /** Of `held`: taken back from a lost tail. */
+  adopted: number;
   orders: PendingOrder[];
 }
 
@@ -24,12 +26,13 @@ export interface ReconcileOutcome {
  */
 export async function reconcileSession(store: QueueStore, task: ReconcileTask): Promise<ReconcileOutcome> {
   const { pool, held, ...session } = task;
-  const outcome: ReconcileOutcome = { verdicts: [], requeued: 0, orders: [] };
+  const outcome: ReconcileOutcome = { verdicts: [], requeued: 0, adopted: 0, orders: [] };
   const chunks = packFrames(held, () => 0, { maxEntries: MAX_BATCH });
   const last = chunks.pop() ?? [];
   for (const chunk of chunks) {
     const reply = await store.reconcile(pool, { ...session, held: chunk, last: false });
     outcome.verdicts.push(...reply.verdicts);
+    outcome.adopted += reply.adopted ?? 0;
     outcome.orders.push(...reply.orders);
   }
   for (let isFirst = true; ; isFirst = false) {
@@ -37,6 +40,7 @@ export async function reconcileSession(store: QueueStore, task: ReconcileTask): 
     outcome.requeued += reply.requeued;
     if (isFirst) {
       outcome.verdicts.push(...reply.verdicts);
+      outcome.adopted += reply.adopted ?? 0;
       outcome.orders.push(...reply.orders);
     }
     if (!reply.more) {

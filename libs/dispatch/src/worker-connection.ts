@@ -1,39 +1,40 @@
-import type { Clock, Random } from '@orchestrator/core';
-import { ACKNOWLEDGEMENT_LAG, type RenewalReply } from '@orchestrator/heartbeat';
-import type { AttemptRef, Credit, Heartbeat, Hello, SchedulerMessage, WorkerMessage } from '@orchestrator/proto-types';
-import { type ClaimedJob, type PendingOrder, StaleEpochError } from '@orchestrator/queue';
+import type {
+  AttemptRef,
+  Credit,
+  Heartbeat,
+  Hello,
+  SchedulerMessage,
+  Verdict,
+  WorkerMessage,
+} from '@orchestrator/proto-types';
+import { VerdictKind } from '@orchestrator/proto-types';
+import type { ClaimedJob, PendingOrder } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { Assignee, Offer } from './assignee.js';
+import { ConnectionGreeter, type GreetedStream, type GreeterDeps } from './connection-greeter.js';
+import { type BeatingStream, ConnectionHeartbeats, type HeartbeatDeps } from './connection-heartbeats.js';
+import { ConnectionWork } from './connection-work.js';
 import type { Connections } from './connections.js';
-import { CreditAccount } from './credit-account.js';
 import { toReports, type WireReport } from './from-wire.js';
-import {
-  askPoolLater,
-  checkHello,
-  type Greeted,
-  type GreetingAnswer,
-  type GreetingDeps,
-  type PoolHoldings,
-} from './greeting.js';
-import { HelloLine } from './hello-line.js';
-import type { HeartbeatRenewer } from './heartbeat-renewer.js';
+import { checkHello, type Greeted, type PoolAnswer } from './greeting.js';
+import { MessageBudget, type MessageLimits } from './message-budget.js';
 import type { PoolDispatchers } from './pool-dispatchers.js';
-import { PoolTurns } from './pool-turns.js';
-import { toAssignMessages, toCancelMessage, toRef, toVerdict } from './to-wire.js';
+import { toAssignMessages, toCancelMessage, toRef } from './to-wire.js';
+import type { WedgeSample } from './wedge-watch.js';
 import type { CloseReason, WorkerLink } from './worker-link.js';
 
-export interface WorkerConnectionDeps extends GreetingDeps {
-  renewer: HeartbeatRenewer;
+export interface WorkerConnectionDeps extends GreeterDeps, HeartbeatDeps {
   pools: PoolDispatchers;
   connections: Connections;
-  clock: Clock;
-  random: Random;
-  logger: Logger;
-  heartbeatIntervalMs: number;
+  /** Default `DEFAULT_MESSAGE_LIMITS`. */
+  messageLimits?: MessageLimits | undefined;
   /** Records that a session has left after a drain. */
   farewell(session: string, worker: string): Promise<void>;
 }
+
+/** Reports of attempts that it neither holds nor was given: so many of a worker are taken for a mistake. */
+const MAX_STRANGE_REPORTS = 1_000;
 
 type Message = NonNullable<SchedulerMessage['message']>;
 
@@ -42,31 +43,31 @@ type Message = NonNullable<SchedulerMessage['message']>;
  * Hello, Rehello or end; without one nothing is claimed for it, and what names another epoch is dropped. The end of the
  * stream makes the session suspect and no more: its jobs wait.
  */
-export class WorkerConnection implements Assignee {
+export class WorkerConnection implements Assignee, GreetedStream, BeatingStream {
+  logger: Logger;
   private hello: Hello | undefined;
-  private epoch: number | undefined;
-  private credit = new CreditAccount();
+  private currentEpoch: number | undefined;
+  private welcomedMs = 0;
   private draining = false;
   /** It said Goodbye; the stream ends when that is registered. */
   private leaving = false;
   private drainTold = false;
-  private acknowledged = 0;
-  private readonly openPools = new Set<string>();
-  private readonly turns = new PoolTurns();
+  private moving = false;
   private readonly ended = new AbortController();
-  private readonly hellos: HelloLine;
-  private logger: Logger;
+  private readonly work: ConnectionWork;
+  private readonly budget: MessageBudget;
+  private readonly greeter: ConnectionGreeter;
+  private readonly heartbeats: ConnectionHeartbeats;
 
   constructor(
     private readonly link: WorkerLink,
     private readonly deps: WorkerConnectionDeps,
   ) {
     this.logger = deps.logger;
-    this.hellos = new HelloLine({
-      ...deps,
-      signal: this.ended.signal,
-      onAnswer: (hello, answer) => this.welcome(hello, answer),
-    });
+    this.work = new ConnectionWork(this, deps.pools);
+    this.budget = new MessageBudget(deps.clock, deps.messageLimits);
+    this.greeter = new ConnectionGreeter(this, deps, this.ended.signal);
+    this.heartbeats = new ConnectionHeartbeats(this, deps);
     deps.connections.add(this);
   }
 
@@ -78,13 +79,41 @@ export class WorkerConnection implements Assignee {
     return this.hello?.workerId ?? '';
   }
 
+  get epoch(): number | undefined {
+    return this.currentEpoch;
+  }
+
   get isServing(): boolean {
-    return this.epoch !== undefined;
+    return this.currentEpoch !== undefined;
+  }
+
+  /** By the monotonic clock; of the last Welcome. */
+  get welcomedAtMs(): number {
+    return this.welcomedMs;
+  }
+
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  /** It was told to go to another scheduler. */
+  get isMoving(): boolean {
+    return this.moving;
+  }
+
+  /** How many attempts it is believed to have. */
+  get load(): number {
+    return this.work.size;
   }
 
   /** Takes one message of the worker. Never waits and never throws. */
   receive({ message }: WorkerMessage): void {
     if (this.ended.signal.aborted || message === undefined) {
+      return;
+    }
+    if (!this.budget.take()) {
+      const { perSecond } = this.budget.limits;
+      this.end({ code: 'FLOODING', detail: `more than ${perSecond} messages a second` });
       return;
     }
     if (message.$case === 'hello') {
@@ -97,14 +126,14 @@ export class WorkerConnection implements Assignee {
     }
     switch (message.$case) {
       case 'heartbeat':
-        this.onHeartbeat(message.value);
+        this.heartbeats.receive(message.value);
         break;
       case 'credit':
         this.onCredit(message.value);
         break;
       case 'finished':
       case 'returned':
-        this.onReports(toReports(message), this.hello);
+        this.onReports(toReports(message, this), this.hello);
         break;
       case 'goodbye':
         void this.onGoodbye(this.hello);
@@ -128,25 +157,24 @@ export class WorkerConnection implements Assignee {
     this.suspend();
     this.deps.connections.remove(this);
     this.link.close(reason);
-    this.logger.info('worker disconnected', { code: reason.code, detail: reason.detail });
+    const { code, detail } = reason;
+    const { counters } = this.deps;
+    counters.slowConsumers += code === 'SLOW_CONSUMER' ? 1 : 0;
+    counters.floods += code === 'FLOODING' ? 1 : 0;
+    const isFault = code === 'SLOW_CONSUMER' || code === 'FLOODING' || code === 'PROTOCOL';
+    this.logger[isFault ? 'warn' : 'info']('worker disconnected', { code, detail });
   }
 
   // ---- as a pool sees it
 
   offer(pool: string): Offer | undefined {
-    if (this.epoch === undefined || this.draining || !this.openPools.has(pool)) {
-      return undefined;
-    }
-    const share = this.credit.available();
-    if (share.max === 0 || !this.turns.mayTake(pool, (other) => this.deps.pools.of(other).hasAppetite)) {
-      return undefined;
-    }
-    return { ...share, epoch: this.epoch };
+    const { epoch } = this;
+    const share = epoch === undefined || this.draining ? undefined : this.work.share(pool);
+    return epoch === undefined || share === undefined ? undefined : { ...share, epoch };
   }
 
   reserve(pool: string, jobs: number): void {
-    this.credit.reserve(jobs);
-    this.turns.served(pool);
+    this.work.reserve(pool, jobs);
   }
 
   assign(pool: string, epoch: number, reserved: number, jobs: readonly ClaimedJob[]): void {
@@ -154,13 +182,11 @@ export class WorkerConnection implements Assignee {
       // Its next Hello brings them back: they are owned under a lower epoch and not held.
       return;
     }
-    this.credit.use(reserved, jobs.length);
+    this.work.take(reserved, jobs);
     for (const message of toAssignMessages(pool, epoch, jobs)) {
       this.send(message);
     }
-    if (this.openPools.size > 1 && this.credit.available().max > 0) {
-      this.wakePools((other) => other !== pool);
-    }
+    this.work.wakeOthers(pool);
   }
 
   recorded(attempts: readonly AttemptRef[]): void {
@@ -188,7 +214,7 @@ export class WorkerConnection implements Assignee {
     }
   }
 
-  // ---- orders that are not of a pool
+  // ---- orders that are not about a pool
 
   drain(reason: string): void {
     this.draining = true;
@@ -199,6 +225,7 @@ export class WorkerConnection implements Assignee {
   }
 
   reconnect(reason: string): void {
+    this.moving = true;
     this.draining = true;
     this.tell({ $case: 'reconnect', value: { reason } });
   }
@@ -209,7 +236,50 @@ export class WorkerConnection implements Assignee {
     this.logger.warn('worker superseded: a newer process has its id', { bySession });
   }
 
-  // ---- Hello
+  refuse(reply: { status: 'session_dead'; reason: string } | { status: 'superseded'; bySession: string }): void {
+    if (reply.status === 'superseded') {
+      this.supersede(reply.bySession);
+      return;
+    }
+    this.suspend();
+    this.tell({ $case: 'sessionDead', value: { reason: reply.reason } });
+    this.logger.warn('worker told that its session is dead', { reason: reply.reason });
+  }
+
+  // ---- what its Hellos and heartbeats lead to
+
+  serve(hello: Hello, { epoch, draining, answers, unanswered }: Greeted): void {
+    this.currentEpoch = epoch;
+    this.welcomedMs = this.deps.clock.monotonicMs();
+    this.draining = draining;
+    this.moving = false;
+    if (draining && !hello.draining) {
+      this.drainTold = false;
+    }
+    this.work.restart([
+      ...idsOf(answers.flatMap(({ verdicts }) => verdicts.filter(({ kind }) => kind === VerdictKind.HELD))),
+      ...unanswered.flatMap(({ holdings }) => holdings.refs.map(({ attemptId }) => attemptId)),
+    ]);
+    this.heartbeats.restart();
+    this.deps.connections.welcomed(this);
+  }
+
+  open({ pool, orders }: PoolAnswer): void {
+    this.order(pool, orders);
+    this.work.open(pool);
+  }
+
+  sample({ freeSlots }: Heartbeat): WedgeSample {
+    return this.work.sample({ slots: this.hello?.slots ?? 0, freeSlots, draining: this.draining });
+  }
+
+  superseded(session: string): void {
+    this.deps.connections.get(session)?.supersede(this.session);
+  }
+
+  tell(message: Message): void {
+    this.send({ message });
+  }
 
   private onHello(hello: Hello): void {
     try {
@@ -225,145 +295,20 @@ export class WorkerConnection implements Assignee {
     }
     this.hello = hello;
     this.logger = this.deps.logger.child({ worker: hello.workerId, session: hello.session });
-    this.hellos.push(hello);
-  }
-
-  private welcome(hello: Hello, answer: GreetingAnswer): void {
-    if (answer.status === 'greeted') {
-      const late = answer.unanswered.find(({ error }) => error instanceof StaleEpochError);
-      if (late === undefined) {
-        this.serve(hello, answer);
-      } else {
-        this.end({ code: 'STALE_HELLO', detail: (late.error as Error).message });
-      }
-    } else if (answer.status === 'stale_hello') {
-      const detail = `Hello ${hello.number} is not higher than ${answer.highest}, the highest seen`;
-      this.end({ code: 'STALE_HELLO', detail });
-    } else {
-      this.refuse(answer);
-    }
-  }
-
-  private serve(hello: Hello, { epoch, draining, answers, unanswered, foreign }: Greeted): void {
-    this.epoch = epoch;
-    this.credit = new CreditAccount();
-    this.acknowledged = 0;
-    this.draining = draining;
-    this.deps.connections.welcomed(this);
-    const unknown = unanswered.flatMap(({ holdings }) => holdings.refs.map((ref) => toVerdict(ref, 'unknown')));
-    const { heartbeatIntervalMs, leaseMs, schedulerId } = this.deps;
-    const verdicts = [...answers.flatMap((answer) => answer.verdicts), ...foreign, ...unknown];
-    this.tell({
-      $case: 'welcome',
-      value: { helloNumber: hello.number, epoch, heartbeatIntervalMs, leaseMs, schedulerId, verdicts },
-    });
-    const requeued = answers.reduce((sum, answer) => sum + answer.requeued, 0);
-    this.logger.info('worker welcomed', { epoch, hello: hello.number, held: hello.held.length, requeued });
-    if (draining && !hello.draining) {
-      this.drainTold = false;
-      this.drain('asked for while it was away');
-    }
-    for (const { pool, orders } of answers) {
-      this.order(pool, orders);
-      this.open(pool);
-    }
-    for (const { holdings } of unanswered) {
-      void this.askLater(hello, epoch, holdings);
-    }
-  }
-
-  /** A pool that could not be asked at the Welcome: its attempts are answered by `Held` as soon as it can. */
-  private async askLater(hello: Hello, epoch: number, holdings: PoolHoldings): Promise<void> {
-    const deps = { ...this.deps, signal: this.ended.signal, isWanted: () => this.epoch === epoch };
-    try {
-      const answer = await askPoolLater(deps, { session: hello.session, worker: hello.workerId, epoch }, holdings);
-      if (answer !== undefined) {
-        this.tell({ $case: 'held', value: { helloNumber: hello.number, verdicts: answer.verdicts } });
-        this.order(holdings.pool, answer.orders);
-        this.open(holdings.pool);
-      }
-    } catch (error) {
-      if (this.epoch === epoch) {
-        this.end({ code: 'STALE_HELLO', detail: (error as Error).message });
-      }
-    }
-  }
-
-  private open(pool: string): void {
-    this.openPools.add(pool);
-    this.turns.add(pool);
-    this.deps.pools.of(pool).attach(this);
+    this.greeter.push(hello);
   }
 
   /** No epoch is current any more. */
   private suspend(): void {
-    this.epoch = undefined;
-    for (const pool of this.openPools) {
-      this.deps.pools.of(pool).detach(this);
-    }
-    this.openPools.clear();
-    this.turns.clear();
-  }
-
-  // ---- what it says while it is served
-
-  private onHeartbeat(heartbeat: Heartbeat): void {
-    const { epoch } = this;
-    if (epoch === undefined || heartbeat.epoch !== epoch) {
-      return;
-    }
-    if (this.acknowledged - heartbeat.acknowledged >= ACKNOWLEDGEMENT_LAG) {
-      const detail = `it has seen ${heartbeat.acknowledged} acknowledged, ${this.acknowledged} was sent`;
-      this.end({ code: 'UNACKNOWLEDGED', detail });
-      return;
-    }
-    const { freeSlots, load, memoryUsedBytes, memoryTotalBytes } = heartbeat;
-    this.deps.renewer.renew({ session: this.session, epoch, freeSlots, load, memoryUsedBytes, memoryTotalBytes }).then(
-      (reply) => this.onRenewed(epoch, heartbeat.sequence, reply),
-      (error: unknown) => this.logger.debug('a heartbeat was not renewed', { error }),
-    );
-  }
-
-  private onRenewed(epoch: number, sequence: number, reply: RenewalReply): void {
-    if (this.epoch !== epoch) {
-      return;
-    }
-    if (reply.status === 'stale_epoch') {
-      this.end({ code: 'STALE_HELLO', detail: `epoch ${epoch} is over, the session is at ${reply.epoch}` });
-      return;
-    }
-    if (reply.status !== 'alive') {
-      this.refuse(reply);
-      return;
-    }
-    this.acknowledged = Math.max(this.acknowledged, sequence);
-    this.tell({ $case: 'heartbeatAck', value: { sequence } });
-    if (reply.draining) {
-      this.drain('asked for');
-    }
-    if (reply.superseded !== undefined) {
-      this.deps.connections.get(reply.superseded)?.supersede(this.session);
-    }
-  }
-
-  private refuse(
-    reply: { status: 'session_dead'; reason: string } | { status: 'superseded'; bySession: string },
-  ): void {
-    if (reply.status === 'superseded') {
-      this.supersede(reply.bySession);
-      return;
-    }
-    this.suspend();
-    this.tell({ $case: 'sessionDead', value: { reason: reply.reason } });
-    this.logger.warn('worker told that its session is dead', { reason: reply.reason });
+    this.currentEpoch = undefined;
+    this.work.closePools();
   }
 
   private onCredit({ epoch, granted, prefetch }: Credit): void {
     if (this.epoch === undefined || epoch !== this.epoch) {
       return;
     }
-    this.credit.grant(granted, prefetch);
-    this.wakePools(() => true);
+    this.work.grant(granted, prefetch);
   }
 
   private onReports(reports: readonly WireReport[], hello: Hello): void {
@@ -371,8 +316,14 @@ export class WorkerConnection implements Assignee {
       if (attempt === undefined || report === undefined || !hello.pools.includes(attempt.pool)) {
         this.logger.warn('a report that makes no sense was dropped', { attempt: attempt?.ref });
       } else {
+        this.work.reported(attempt.key.attemptId);
         this.deps.pools.of(attempt.pool).report(this, attempt.ref, report);
       }
+    }
+    const { strangeReports } = this.work;
+    if (strangeReports > hello.held.length + MAX_STRANGE_REPORTS) {
+      const detail = `it has reported ${strangeReports} attempts that it was not given`;
+      this.end({ code: 'FLOODING', detail });
     }
   }
 
@@ -384,16 +335,8 @@ export class WorkerConnection implements Assignee {
     });
     this.end({ code: 'LEFT', detail: 'it said Goodbye' });
   }
+}
 
-  private wakePools(which: (pool: string) => boolean): void {
-    for (const pool of this.openPools) {
-      if (which(pool)) {
-        this.deps.pools.of(pool).creditChanged();
-      }
-    }
-  }
-
-  private tell(message: Message): void {
-    this.send({ message });
-  }
+function idsOf(verdicts: readonly Verdict[]): string[] {
+  return verdicts.flatMap(({ attempt }) => attempt?.attemptId ?? []);
 }

@@ -4,6 +4,8 @@ import type { SchedulerMessage } from '@orchestrator/proto-types';
 export type CloseCode =
   /** It does not read what it is sent. */
   | 'SLOW_CONSUMER'
+  /** It sends more than any worker has to say. */
+  | 'FLOODING'
   /** What it sent makes no sense here. */
   | 'PROTOCOL'
   /** Its heartbeats arrive, but it does not see that they are acknowledged. */

@@ -8,6 +8,7 @@ import { ServerError, type ServerMiddleware, Status } from 'nice-grpc';
 /** The status of a stream that our side ended; one that is missing here ends as OK. */
 const CLOSE_STATUS: Partial<Record<CloseCode, Status>> = {
   SLOW_CONSUMER: Status.RESOURCE_EXHAUSTED,
+  FLOODING: Status.RESOURCE_EXHAUSTED,
   PROTOCOL: Status.INVALID_ARGUMENT,
   UNACKNOWLEDGED: Status.UNAVAILABLE,
   STALE_HELLO: Status.ABORTED,
