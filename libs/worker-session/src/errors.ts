@@ -9,3 +9,10 @@ export class JoinRefusedError extends OrchestratorError {
     super('JOIN_REFUSED', `the scheduler at ${address} refused the join token of this worker: ${detail}`);
   }
 }
+
+/** Thrown when what runs attempts, its executor above all, could not be started again and again. */
+export class RunnerStartError extends OrchestratorError {
+  constructor(limitMs: number, detail: string, options?: { cause?: unknown }) {
+    super('RUNNER_START', `nothing that runs jobs could be started for ${limitMs} ms; at last: ${detail}`, options);
+  }
+}

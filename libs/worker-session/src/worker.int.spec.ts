@@ -1,3 +1,4 @@
+import { ExecutorStartError, HandlerLoadError } from '@orchestrator/execution';
 import { GoneReason, HeldState, ReturnReason } from '@orchestrator/proto-types';
 
 import { aRef, assign, held, recorded, welcome } from './testing/messages.js';
@@ -106,6 +107,53 @@ describe('OrchestratorWorker over gRPC', () => {
     await expect(worker.ended).resolves.toBe(3);
 
     expect(runners.map(({ stopped }) => stopped)).toEqual([true]);
+  });
+
+  it('tries again when what runs its attempts cannot be started, and says no Hello before', async () => {
+    const scheduler = await aScheduler();
+    const { runners, sessions } = await aWorker({
+      schedulers: [scheduler.address],
+      failStarts: [new ExecutorStartError('no memory'), new ExecutorStartError('no memory')],
+    });
+
+    const hello = await (await scheduler.nextStream()).next('hello');
+
+    expect(runners.map(({ stopped }) => stopped)).toEqual([true, true, false]);
+    expect(hello.session).toBe(sessions[2]);
+  });
+
+  it('fails with what went wrong when that goes on for too long', async () => {
+    const scheduler = await aScheduler();
+    const { worker } = await aWorker({
+      schedulers: [scheduler.address],
+      startLimitMs: 100,
+      failStarts: [new ExecutorStartError('no memory'), new ExecutorStartError('no memory')],
+    });
+
+    await expect(worker.ended).rejects.toThrow(
+      'nothing that runs jobs could be started for 100 ms; at last: no memory',
+    );
+    expect(scheduler.streams).toEqual([]);
+  });
+
+  it('fails at once when its handlers cannot be loaded', async () => {
+    const scheduler = await aScheduler();
+    const { worker } = await aWorker({
+      schedulers: [scheduler.address],
+      failStarts: [new HandlerLoadError('handlers.cjs', 'no such file')],
+    });
+
+    await expect(worker.ended).rejects.toThrow(HandlerLoadError);
+  });
+
+  it('exits 0 on a signal while it waits for the next try', async () => {
+    const scheduler = await aScheduler();
+    const failStarts = Array.from({ length: 100 }, () => new ExecutorStartError('no memory'));
+    const { worker } = await aWorker({ schedulers: [scheduler.address], failStarts });
+
+    await worker.stop();
+
+    await expect(worker.ended).resolves.toBe(0);
   });
 
   it('kills everything, says Gone and exits 4 when it is superseded', async () => {

@@ -10,6 +10,7 @@ import { JoinRefusedError } from './errors.js';
 import type { RunnerFactory } from './runner.js';
 import { WorkerSession } from './session.js';
 import type { WorkerIdentity, WorkerUsage } from './session-params.js';
+import { START_LIMIT_MS, StartRetries } from './start-retries.js';
 import type { SchedulerTransport } from './transport.js';
 
 export interface WorkerParams {
@@ -20,6 +21,8 @@ export interface WorkerParams {
   drainTimeoutMs: number;
   /** After the last attempt has ended its report may take this long to be recorded. Default `RECORD_LIMIT_MS`. */
   recordLimitMs?: number;
+  /** What runs attempts may fail to start for this long. Default `START_LIMIT_MS`. */
+  startLimitMs?: number;
   transport: SchedulerTransport;
   createRunner: RunnerFactory;
   /** Ends what earlier sessions of this worker's id left on this host. */
@@ -34,7 +37,7 @@ export interface WorkerParams {
 /** How a worker's life ended. The values are what the process exits with. */
 export const WORKER_EXITS = { drained: 0, joinRefused: 3, superseded: 4 } as const;
 
-type Exit = keyof typeof WORKER_EXITS | 'dead';
+type Exit = keyof typeof WORKER_EXITS | 'dead' | 'not_started';
 
 const NOTHING_HELD: DrainTarget = {
   isBusy: false,
@@ -52,6 +55,7 @@ export class OrchestratorWorker implements Service {
   readonly name = 'worker';
   private readonly dialing: Dialing;
   private readonly drain: Drain;
+  private readonly startRetries: StartRetries;
   private readonly drained = createDeferred();
   private readonly over = createDeferred<number>();
   private session: WorkerSession | undefined;
@@ -60,6 +64,8 @@ export class OrchestratorWorker implements Service {
 
   constructor(private readonly params: WorkerParams) {
     this.dialing = new Dialing(params.schedulers, params.random);
+    const { clock, logger, startLimitMs = START_LIMIT_MS } = params;
+    this.startRetries = new StartRetries({ clock, logger, limitMs: startLimitMs });
     this.drain = new Drain({
       target: () => this.drainTarget(),
       timeoutMs: params.drainTimeoutMs,
@@ -95,12 +101,13 @@ export class OrchestratorWorker implements Service {
     await this.params.endLeftovers();
     for (;;) {
       const exit = this.drain.isDraining ? 'drained' : await this.liveOnce();
-      if (exit !== 'dead') {
+      if (exit === 'dead') {
+        await sleep(this.params.clock, this.dialing.again());
+      } else if (exit !== 'not_started') {
         this.isOver = true;
         this.over.resolve(WORKER_EXITS[exit]);
         return;
       }
-      await sleep(this.params.clock, this.dialing.again());
     }
   }
 
@@ -121,7 +128,9 @@ export class OrchestratorWorker implements Service {
     const stopDialing = new AbortController();
     let dialing: Promise<Exit> | undefined;
     try {
-      await session.runner.start();
+      if (!(await this.startRunner(session))) {
+        return 'not_started';
+      }
       dialing = connector.run(session, stopDialing.signal).then(() => 'drained');
       const drained = this.drained.promise.then((): Exit => 'drained');
       const exit = await Promise.race([dialing, drained, session.ended.then((end) => end.kind)]);
@@ -143,6 +152,20 @@ export class OrchestratorWorker implements Service {
       stopDialing.abort();
       await dialing?.catch(() => undefined);
       await session.close();
+    }
+  }
+
+  /** Whether it could be started; if not, what was to be waited until the next try has been waited. */
+  private async startRunner({ runner }: WorkerSession): Promise<boolean> {
+    try {
+      await runner.start();
+      this.startRetries.succeeded();
+      return true;
+    } catch (error) {
+      const stop = new AbortController();
+      await Promise.race([this.startRetries.failed(error, stop.signal), this.drained.promise]);
+      stop.abort();
+      return false;
     }
   }
 

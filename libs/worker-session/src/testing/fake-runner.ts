@@ -17,7 +17,10 @@ export class FakeRunner implements AttemptRunner {
 
   private readonly started = new WakeUp();
 
-  constructor(readonly events: RunnerEvents) {}
+  constructor(
+    readonly events: RunnerEvents,
+    private readonly startError?: Error,
+  ) {}
 
   /** Resolves when it was told to run this. */
   async hasRun(attemptId: string): Promise<void> {
@@ -26,7 +29,9 @@ export class FakeRunner implements AttemptRunner {
     }
   }
 
-  async start(): Promise<void> {}
+  start(): Promise<void> {
+    return this.startError === undefined ? Promise.resolve() : Promise.reject(this.startError);
+  }
 
   run(attempt: AssignedAttempt): void {
     this.ran.push(attempt.ref.attemptId);

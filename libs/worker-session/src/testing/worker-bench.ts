@@ -17,6 +17,8 @@ export interface BenchOptions extends Partial<Omit<WorkerParams, 'identity'>> {
   schedulers: readonly string[];
   slots?: number;
   joinToken?: string;
+  /** The first runners fail to start, each with its error. */
+  failStarts?: Error[];
 }
 
 /** A whole worker on the real clock over real gRPC, by default with runners that run nothing. */
@@ -25,14 +27,14 @@ export class WorkerBench {
   readonly sessions: string[] = [];
   readonly worker: OrchestratorWorker;
 
-  constructor({ slots = 2, joinToken, ...options }: BenchOptions) {
+  constructor({ slots = 2, joinToken, failStarts = [], ...options }: BenchOptions) {
     this.worker = new OrchestratorWorker({
       identity: { ...IDENTITY, slots },
       drainTimeoutMs: 30_000,
       recordLimitMs: RECORD_LIMIT_MS,
       transport: new GrpcTransport({ joinToken, clock: systemClock }),
       createRunner: (session, events) => {
-        const runner = new FakeRunner(events);
+        const runner = new FakeRunner(events, failStarts.shift());
         this.runners.push(runner);
         this.sessions.push(session);
         return runner;
