@@ -19,6 +19,7 @@ export interface JobView {
   id: string;
   name: string;
   state: string;
+  createdAt: string;
   worker: string | null;
   attempt: number;
   attempts: number;
@@ -51,15 +52,27 @@ export interface Answer {
   text: string;
 }
 
+export interface RequestOptions {
+  headers?: Record<string, string>;
+  withinMs?: number;
+}
+
 /** What a user's script does, with fetch. */
 export class Api {
   constructor(readonly address: string) {}
 
-  async request(method: string, path: string, body?: unknown): Promise<Answer> {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    { headers = {}, withinMs = ANSWER_WITHIN_MS }: RequestOptions = {},
+  ): Promise<Answer> {
     const response = await fetch(`${this.address}${path}`, {
       method,
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(withinMs),
+      ...(body === undefined
+        ? { headers }
+        : { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   }
@@ -74,6 +87,23 @@ export class Api {
 
   job(id: string): Promise<JobView> {
     return this.#json(200, 'GET', `/api/v1/jobs/${id}`);
+  }
+
+  /** All jobs that are kept, newest first, with their history. */
+  async jobs(): Promise<JobView[]> {
+    const found: JobView[] = [];
+    for (let cursor = ''; ;) {
+      const page = await this.#json<{ items: JobView[]; nextCursor: string | null }>(
+        200,
+        'GET',
+        `/api/v1/jobs?limit=500${cursor}`,
+      );
+      found.push(...page.items);
+      if (page.nextCursor === null) {
+        return found;
+      }
+      cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
+    }
   }
 
   batch(id: string): Promise<BatchView> {

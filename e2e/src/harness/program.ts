@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -22,6 +23,10 @@ export interface ProgramParams {
   args: readonly string[];
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
+  /** Each of its lines is appended here, too: all of them, also of a long run. */
+  logFile?: string;
+  /** Words before the program's own, such as `ip netns exec NAME`. They must become the program (exec), not its parent. */
+  launcher?: readonly string[];
 }
 
 /** One real process, its lines kept. */
@@ -31,9 +36,10 @@ export class Program {
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
 
-  constructor({ name, file, args, env = {}, cwd = ROOT }: ProgramParams) {
+  constructor({ name, file, args, env = {}, cwd = ROOT, logFile, launcher = [] }: ProgramParams) {
     this.name = name;
-    this.#child = spawn(process.execPath, [join(ROOT, file), ...args], {
+    const [program = '', ...words] = [...launcher, process.execPath, join(ROOT, file), ...args];
+    this.#child = spawn(program, words, {
       cwd,
       env: { ...baseEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -44,6 +50,9 @@ export class Program {
       if (stream !== null) {
         createInterface({ input: stream }).on('line', (line) => {
           this.lines.push(line);
+          if (logFile !== undefined) {
+            appendFileSync(logFile, `${line}\n`);
+          }
           this.lines.splice(0, this.lines.length - MAX_LINES);
         });
       }

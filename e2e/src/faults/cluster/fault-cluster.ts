@@ -1,0 +1,156 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { startRedis, type TestRedis } from '@orchestrator/testing';
+import type { Redis } from 'ioredis';
+
+import type { WorkerView } from '../../harness/api.js';
+import { waitUntil } from '../../harness/wait.js';
+import { processesOfWorker } from '../../harness/processes.js';
+import { SchedulerSeat } from './scheduler-seat.js';
+import { WorkerSeat } from './worker-seat.js';
+
+export interface FaultClusterOptions {
+  /** How many. Default 1. */
+  schedulers?: number;
+  /** Ids. Default worker-1 and worker-2. */
+  workers?: readonly string[];
+  /** Of each worker. Default 4. */
+  slots?: number;
+  /** Every hop through a proxy of its own: `worker('worker-1').links[0]`, `scheduler(1).redis`. */
+  links?: boolean;
+  /** Wall clocks can be set, by `setClock(cluster.folder, 'worker-1', 3_600_000)`. */
+  clocks?: boolean;
+  /** More arguments of redis-server, as ['--appendfsync', 'always']. */
+  redisArgs?: readonly string[];
+  schedulerArgs?: readonly string[];
+  workerArgs?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+const READY_WITHIN_MS = 30_000;
+const NOTHING_LEFT_WITHIN_MS = 20_000;
+
+/** A Redis, some schedulers, some workers, and every hop between them, as real processes. */
+export class FaultCluster {
+  readonly schedulers: SchedulerSeat[] = [];
+  readonly workers = new Map<string, WorkerSeat>();
+  readonly redisClient: Redis;
+
+  private constructor(
+    readonly redis: TestRedis,
+    readonly folder: string,
+    readonly options: FaultClusterOptions,
+  ) {
+    this.redisClient = redis.client();
+  }
+
+  static async start(folder: string, options: FaultClusterOptions = {}): Promise<FaultCluster> {
+    mkdirSync(folder, { recursive: true });
+    const redis = await startRedis({ persistent: true, args: [...(options.redisArgs ?? [])] });
+    const cluster = new FaultCluster(redis, folder, options);
+    try {
+      for (let index = 1; index <= (options.schedulers ?? 1); index += 1) {
+        cluster.schedulers.push(await SchedulerSeat.create(`scheduler-${index}`, cluster));
+      }
+      cluster.schedulers.forEach((seat) => seat.launch());
+      await Promise.all(cluster.schedulers.map((seat) => seat.ready()));
+      await Promise.all((options.workers ?? ['worker-1', 'worker-2']).map((id) => cluster.startWorker(id)));
+    } catch (error) {
+      await cluster.kill();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Of the schedulers that live, the first. */
+  get api(): SchedulerSeat['api'] {
+    return (this.schedulers.find((seat) => seat.isRunning) ?? this.scheduler(1)).api;
+  }
+
+  scheduler(number: number): SchedulerSeat {
+    return required(this.schedulers[number - 1], `scheduler-${number}`);
+  }
+
+  worker(id: string): WorkerSeat {
+    return required(this.workers.get(id), id);
+  }
+
+  /** The one that says of itself that it leads; while none does, there is none to be had. */
+  async leader(): Promise<SchedulerSeat> {
+    return waitUntil(
+      'one scheduler leads',
+      async () => {
+        const answers = await Promise.all(
+          this.schedulers.map(async (seat) => {
+            const status = await seat.status().catch(() => undefined);
+            return status?.leader === true ? seat : undefined;
+          }),
+        );
+        return answers.find((seat) => seat !== undefined);
+      },
+      { withinMs: READY_WITHIN_MS },
+    );
+  }
+
+  /** Started, and alive as the API says. */
+  async startWorker(id: string): Promise<WorkerSeat> {
+    const seat = this.workers.get(id) ?? (await WorkerSeat.create(id, this));
+    this.workers.set(id, seat);
+    seat.launch();
+    await this.workerIs(id, 'alive');
+    return seat;
+  }
+
+  async workerIs(id: string, state: string, withinMs = READY_WITHIN_MS): Promise<WorkerView> {
+    return waitUntil(
+      `${id} is ${state}`,
+      async () => (await this.api.workers()).find((each) => each.id === id && each.state === state),
+      { withinMs },
+    ).catch((error: unknown) => {
+      throw new Error(`${id} is not ${state} within ${withinMs} ms:\n${this.describe()}`, { cause: error });
+    });
+  }
+
+  logFile(name: string): string {
+    return join(this.folder, `${name}.log`);
+  }
+
+  /** Programs that ended without having been asked to: always a finding. */
+  endedByThemselves(): string[] {
+    return [...this.schedulers, ...this.workers.values()].flatMap((seat) => seat.unexpectedEnds());
+  }
+
+  /** The last lines of everybody. */
+  describe(): string {
+    return [...this.schedulers, ...this.workers.values()].map((seat) => `--- ${seat.name}\n${seat.tail()}`).join('\n');
+  }
+
+  /** Ends everybody, workers first; answers what of the workers outlived that. */
+  async stop(): Promise<string[]> {
+    const workers = [...this.workers.values()];
+    await Promise.all(workers.map((seat) => seat.kill()));
+    const pids = workers.flatMap((seat) => seat.allPids);
+    const left = (): string[] =>
+      pids.flatMap((pid) => processesOfWorker(pid)).map(({ pid, command }) => `process ${pid}: ${command}`);
+    await waitUntil('nothing of the workers is left', () => left().length === 0, {
+      withinMs: NOTHING_LEFT_WITHIN_MS,
+      everyMs: 200,
+    }).catch(() => undefined);
+    const found = left();
+    await this.kill();
+    return found;
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all([...this.workers.values(), ...this.schedulers].map((seat) => seat.close()));
+    await this.redis.stop();
+  }
+}
+
+function required<T>(value: T | undefined, name: string): T {
+  if (value === undefined) {
+    throw new Error(`there is no ${name} in this cluster`);
+  }
+  return value;
+}

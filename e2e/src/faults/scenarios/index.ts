@@ -1,0 +1,7 @@
+import type { Scenario } from '../scenario.js';
+import { schedulerEnds } from './scheduler-ends.js';
+import { workerEnds } from './worker-ends.js';
+import { workerStops } from './worker-stops.js';
+
+/** All of them, in the order in which they are run and listed. */
+export const scenarios: readonly Scenario[] = [...workerEnds, ...workerStops, ...schedulerEnds];
