@@ -30,7 +30,10 @@ export class MessageBudget {
       this.left = Math.min(this.limits.burst, this.left + earned);
       this.atMs = nowMs;
     }
+    if (this.left < 1) {
+      return false;
+    }
     this.left -= 1;
-    return this.left >= 0;
+    return true;
   }
 }
