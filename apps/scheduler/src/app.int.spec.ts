@@ -1,3 +1,4 @@
+import { controlKeys } from '@orchestrator/heartbeat';
 import { startRedis, type TestRedis } from '@orchestrator/testing';
 
 import { createSchedulerApp, type SchedulerApp } from './app.js';
@@ -56,6 +57,31 @@ describe('the scheduler', () => {
       expect(messages.filter((message) => String(message).startsWith('Redis cannot be reached'))).toHaveLength(1);
       expect(lines()).toContainEqual(expect.objectContaining({ message: 'HTTP listens', port: ready.ports.http }));
       expect(lines()).toContainEqual(expect.objectContaining({ message: 'gRPC listens', port: ready.ports.grpc }));
+    } finally {
+      await app.service.stop();
+      await redis.stop();
+    }
+  });
+
+  it('tells in /metrics whether it leads, under which term, and whether Redis answers', async () => {
+    const redis = await startRedis();
+    const { app } = createApp(redis);
+    await app.service.start();
+    try {
+      const { ports } = await statusOnce(app, ({ leader }) => leader);
+      const read = async (): Promise<string> => (await fetch(`http://127.0.0.1:${ports.http}/metrics`)).text();
+      const term = await redis.client().hget(controlKeys().term, 'term');
+
+      const leading = await read();
+      await redis.signal('SIGKILL');
+      await statusOnce(app, ({ redis: answer }) => answer === 'unreachable');
+      const alone = await read();
+
+      expect(leading).toContain('\norchestrator_leader 1\n');
+      expect(leading).toContain(`\norchestrator_term ${term}\n`);
+      expect(leading).toContain('\norchestrator_redis_up 1\n');
+      expect(leading).toContain('\norchestrator_refused_total{code="STALE_TERM"} 0\n');
+      expect(alone).toContain('\norchestrator_redis_up 0\n');
     } finally {
       await app.service.stop();
       await redis.stop();

@@ -14,6 +14,7 @@ import { HttpService } from './http/http-service.js';
 import { LongPolls } from './http/long-polls.js';
 import { Submitter } from './http/submitter.js';
 import { WorkerDirectory } from './http/worker-directory.js';
+import { SchedulerMetrics } from './metrics.js';
 import { RedisConnections } from './redis/redis-connections.js';
 import { RedisWatch } from './redis/redis-watch.js';
 import { SchedulerPresence } from './scheduler-presence.js';
@@ -105,6 +106,12 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     ports: () => ({ http: http.port, grpc: grpc.port ?? null }),
     logger,
   });
+  const metrics = new SchedulerMetrics({
+    counters: dispatch.counters,
+    connected: () => dispatch.connected(),
+    leader: dispatch.leader,
+    redisAnswers: () => watch.answers(),
+  });
   const http: HttpService = new HttpService({
     host: config.http.host,
     port: config.http.port,
@@ -118,6 +125,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
       workers: new WorkerDirectory({ registry, clock, heartbeatIntervalMs: config.heartbeat.interval }),
       submitter: new Submitter({ store: submitStore, clock }),
       polls: new LongPolls({ news, clock }),
+      metrics,
       newUlid: createUlids({ clock, random }),
       clock,
       logger: part('http'),

@@ -3,6 +3,7 @@ import type { SessionRegistry } from '@orchestrator/heartbeat';
 import type { QueueStore } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
+import type { SchedulerMetrics } from '../metrics.js';
 import type { LongPolls } from './long-polls.js';
 import type { Submitter } from './submitter.js';
 import type { WorkerDirectory } from './worker-directory.js';
@@ -15,6 +16,7 @@ export interface HttpDeps {
   workers: WorkerDirectory;
   submitter: Submitter;
   polls: LongPolls;
+  metrics: SchedulerMetrics;
   newUlid(): Ulid;
   clock: Clock;
   logger: Logger;

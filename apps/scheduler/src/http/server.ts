@@ -10,6 +10,7 @@ import { isLaterCall } from './later-fields.js';
 import { logRoutes } from './logs.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { answerBrokenRequest } from './broken-request.js';
+import { countRequests, metricsRoutes } from './metrics.js';
 import { registerOpenApi } from './openapi.js';
 import { requireOwnOrigin } from './origin.js';
 import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
@@ -103,8 +104,10 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     return sendProblem(reply, new ProblemError('method-not-allowed', detail));
   });
 
+  countRequests(app, deps);
   await registerOpenApi(app, options.version);
   await app.register(healthRoutes(deps));
+  await app.register(metricsRoutes(deps));
   await app.register(
     async (api) => {
       await api.register(jobRoutes(deps));

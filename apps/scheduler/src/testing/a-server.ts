@@ -1,4 +1,5 @@
 import { type AttemptEnd, createUlids, systemClock, systemRandom } from '@orchestrator/core';
+import type { DispatchCounters } from '@orchestrator/dispatch';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
 import { type ClaimedJob, QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createRedis } from '@orchestrator/redis';
@@ -10,6 +11,7 @@ import { HttpService } from '../http/http-service.js';
 import { LongPolls } from '../http/long-polls.js';
 import { Submitter } from '../http/submitter.js';
 import { WorkerDirectory } from '../http/worker-directory.js';
+import { SchedulerMetrics } from '../metrics.js';
 
 /** What `JSON.parse` answers. */
 export type JsonBody = ReturnType<typeof JSON.parse>;
@@ -28,6 +30,8 @@ export interface ApiBench {
   url: string;
   deps: HttpDeps;
   polls: LongPolls;
+  /** Shown by /metrics. */
+  counters: DispatchCounters;
   store: RedisQueueStore;
   registry: RedisSessionRegistry;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
@@ -54,12 +58,33 @@ export async function startApi(options: TestRedisOptions & { allowedHosts?: stri
   const registry = new RedisSessionRegistry({ redis: control });
   const news = new QueueNews({ redis: newsConnection });
   const polls = new LongPolls({ news, clock: systemClock });
+  const counters: DispatchCounters = {
+    assigned: 0,
+    settled: 0,
+    returned: 0,
+    reassigned: 0,
+    adopted: 0,
+    recoveries: 0,
+    wedged: 0,
+    balanced: 0,
+    staleTerms: 0,
+    staleEpochs: 0,
+    staleAttempts: 0,
+    slowConsumers: 0,
+    floods: 0,
+  };
   const deps: HttpDeps = {
     store,
     registry,
     workers: new WorkerDirectory({ registry, clock: systemClock, heartbeatIntervalMs: 3_000 }),
     submitter: new Submitter({ store, clock: systemClock }),
     polls,
+    metrics: new SchedulerMetrics({
+      counters,
+      connected: () => 0,
+      leader: { isLeader: false, term: undefined },
+      redisAnswers: async () => true,
+    }),
     newUlid: createUlids({ clock: systemClock, random: systemRandom }),
     clock: systemClock,
     logger: silentLogger,
@@ -105,6 +130,7 @@ export async function startApi(options: TestRedisOptions & { allowedHosts?: stri
     url,
     deps,
     polls,
+    counters,
     store,
     registry,
     send,

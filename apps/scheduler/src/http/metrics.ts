@@ -1,0 +1,29 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+
+import type { HttpDeps } from './deps.js';
+
+/** Counts every answer. Before the routes. */
+export function countRequests(app: FastifyInstance, { metrics }: HttpDeps): void {
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.requestAnswered(request.method, request.routeOptions.url, reply.statusCode);
+  });
+}
+
+/** GET /metrics: outside the base path. */
+export function metricsRoutes({ metrics }: HttpDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/metrics',
+      {
+        schema: {
+          tags: ['health'],
+          summary: 'What this scheduler does, for Prometheus.',
+          response: { 200: { description: 'OK', content: { 'text/plain': { schema: Type.String() } } } },
+        },
+      },
+      async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()),
+    );
+  };
+}
