@@ -1,24 +1,31 @@
 import { Redis } from 'ioredis';
 
+import type { ConnectionOptions } from './connection-options.js';
+import { SentinelRedis, type SentinelTarget } from './sentinel-redis.js';
+
 /** What happened on a connection, for whoever logs it. */
 export interface RedisEvents {
   onError?(error: Error): void;
 }
 
-export interface CreateRedisOptions extends RedisEvents {
-  /** As in "redis://127.0.0.1:6379" or "unix:///path/to/redis.sock". */
-  url: string;
-  /** Shown by CLIENT LIST. */
-  connectionName: string;
-  /** A connection that only listens: no limit on a silent socket. Default false. */
-  subscriber?: boolean;
-}
+/** One server, as "redis://127.0.0.1:6379" or "unix:///path/to/redis.sock", or the Sentinels that know which it is. */
+export type RedisTarget = { url: string } | SentinelTarget;
+
+export type CreateRedisOptions = RedisEvents &
+  RedisTarget & {
+    /** Shown by CLIENT LIST. */
+    connectionName: string;
+    /** A connection that only listens. Default false. */
+    subscriber?: boolean;
+  };
 
 /** A call that was not answered by then is rejected; it may still be executed. */
 export const COMMAND_TIMEOUT_MS = 2_000;
 export const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_FIRST_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
+/** A server that hangs does not answer the closing of a connection either. */
+const DISCONNECT_MS = 100;
 
 /**
  * A connection that fails fast and never executes a command twice by itself: no queue while offline, no command kept
@@ -27,20 +34,28 @@ const RECONNECT_MAX_MS = 1_000;
  * server says that it is a replica now. It connects at the first command or `connect()`.
  */
 export function createRedis(options: CreateRedisOptions): Redis {
-  const path = options.url.startsWith('unix://') ? options.url.slice('unix://'.length) : undefined;
-  const common = {
+  const common: ConnectionOptions = {
     connectionName: options.connectionName,
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: COMMAND_TIMEOUT_MS + 1_000,
     retryStrategy: (times: number) => Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(times, 10), RECONNECT_MAX_MS),
     reconnectOnError: (error: Error): 1 | false => (/^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? 1 : false),
-    ...(options.subscriber === true
-      ? {}
-      : { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: COMMAND_TIMEOUT_MS + 1_000 }),
   };
-  const redis = path === undefined ? new Redis(options.url, common) : new Redis({ ...common, path });
+  const redis = connectionTo(options, common);
   redis.on('error', (error: Error) => options.onError?.(error));
   return redis;
+}
+
+function connectionTo(target: RedisTarget, options: ConnectionOptions): Redis {
+  if ('sentinels' in target) {
+    return new SentinelRedis(target, options);
+  }
+  return target.url.startsWith('unix://')
+    ? new Redis({ ...options, path: target.url.slice('unix://'.length) })
+    : new Redis(target.url, options);
 }

@@ -5,4 +5,6 @@ export type { TestRedis, TestRedisOptions } from './redis-fixture.js';
 export { freePort } from './free-port.js';
 export { startRedis, usesContainers } from './redis-fixture.js';
 export { redisServerProgram } from './redis-process.js';
+export type { GroupServer, SentinelGroup } from './sentinel-group.js';
+export { startSentinelGroup } from './sentinel-group.js';
 export { testSeeds } from './test-seeds.js';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,13 +12,18 @@ export function redisServerProgram(): string {
 }
 
 /** A redis-server of this process, with a folder of its own. It ends with this process, also when that is killed. */
-export async function startRedisProcess({ port, args }: RedisServerParams): Promise<RedisServer> {
+export async function startRedisProcess({ port, args, file }: RedisServerParams): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
+  const path = join(directory, 'redis.conf');
+  if (file !== undefined) {
+    writeFileSync(path, file);
+  }
+  const own = file === undefined ? [] : [path];
   let child: ChildProcess;
   let guard: ChildProcess;
 
   const launch = async (): Promise<void> => {
-    const all = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...args];
+    const all = [...own, '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, ...args];
     child = spawn(redisServerProgram(), all, { stdio: 'ignore' });
     if (child.pid === undefined) {
       const [error] = (await once(child, 'error')) as [Error];

@@ -9,4 +9,6 @@ export interface RedisServer {
 export interface RedisServerParams {
   port: number;
   args: readonly string[];
+  /** Text of its configuration file, which it may rewrite. Default: it has none. */
+  file?: string;
 }
