@@ -6,6 +6,7 @@ import { describe, type Violation } from './checker/violation.js';
 import type { FaultCluster } from './cluster/fault-cluster.js';
 import type { History } from './history.js';
 import type { Recorder } from './recorder.js';
+import { strayKeys } from './stray-keys.js';
 
 export interface ConcludeOptions {
   /** Bound B: for how long two attempts of a job may have run together. Default 0. */
@@ -53,7 +54,12 @@ export async function concludeRun(
   const left = await leftInRedis(cluster);
   const api =
     (await Promise.any(cluster.schedulers.map(async (seat) => (await seat.status(), seat.api)))) ?? cluster.api;
-  recorder.ended(await api.jobs(), [...left, ...cluster.endedByThemselves()]);
+  const records = await api.jobs();
+  const stray = await strayKeys(
+    cluster.redisClient,
+    records.map(({ id }) => id),
+  );
+  recorder.ended(records, [...left, ...stray.map((key) => `key ${key}`), ...cluster.endedByThemselves()]);
   const history = recorder.history(overlapMs);
   const violations = checkHistory(history);
   violations.forEach((violation) => recorder.note({ type: 'violation', ...violation }));

@@ -44,8 +44,10 @@ export interface Fault {
   atMs: number;
   what: string;
   target: string;
-  /** Workers that may lose attempts through it, from `atMs` on. `*` = all of them. */
+  /** Workers that may lose attempts through it. `*` = all of them. */
   mayLose: readonly string[];
+  /** For how long from `atMs` on. Default LOSSES_FOLLOW_WITHIN_MS. */
+  mayLoseForMs?: number;
   /** What `target` ran before may write for so long from now on, although it runs elsewhere already. */
   mayOverlapMs?: number;
   /** What ran on `target` at that moment runs elsewhere (or there again) within so long. */
@@ -65,6 +67,9 @@ export interface History {
   /** Wall clock at uptime 0, to compare the API's times with the others. */
   bootWallMs: number;
 }
+
+/** A worker that is silent is dead after 15 s, and its jobs taken back soon after that. */
+export const LOSSES_FOLLOW_WITHIN_MS = 45_000;
 
 export const FINAL_STATES = ['succeeded', 'failed', 'cancelled', 'skipped'];
 

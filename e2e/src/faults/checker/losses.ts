@@ -1,4 +1,4 @@
-import { HISTORY_LIMIT, type History, type JobRecord } from '../history.js';
+import { type Fault, HISTORY_LIMIT, type History, type JobRecord, LOSSES_FOLLOW_WITHIN_MS } from '../history.js';
 import type { Violation } from './violation.js';
 
 /** /proc/uptime and the API's times are rounded, and two clocks are compared. */
@@ -15,8 +15,10 @@ export function checkLosses(job: JobRecord, { faults, bootWallMs }: History): Vi
   for (const { number, worker, finishedAt, reason } of lost) {
     const endMs = Date.parse(finishedAt ?? '') - bootWallMs;
     const causes = faults.filter(({ mayLose }) => mayLose.includes(worker) || mayLose.includes('*'));
-    if (!causes.some((fault) => fault.atMs <= endMs + CLOCKS_DIFFER_BY_MS)) {
-      const message = `was lost on ${worker} (${reason}), where nothing had been done to it`;
+    const explains = ({ atMs, mayLoseForMs = LOSSES_FOLLOW_WITHIN_MS }: Fault): boolean =>
+      endMs >= atMs - CLOCKS_DIFFER_BY_MS && endMs <= atMs + mayLoseForMs;
+    if (!causes.some(explains)) {
+      const message = `was lost on ${worker} (${reason}) at ${endMs}, where nothing had been done to it just before`;
       violations.push({ rule: 'LOSSES_EXPLAINED', job: job.id, attempt: number, message });
     }
   }

@@ -1,12 +1,15 @@
-import { FINAL_STATES, type History } from '../history.js';
+import { FINAL_STATES, type History, type JobRecord } from '../history.js';
 import type { Violation } from './violation.js';
 
 /** No accepted job is lost, none is there twice or without being asked for, each ends as it had to. */
 export function checkSubmissions({ submissions, jobs }: History): Violation[] {
+  const byName = new Map<string, JobRecord[]>();
+  jobs.forEach((job) => byName.set(job.name, [...(byName.get(job.name) ?? []), job]));
+  const keys = new Set(submissions.map(({ key }) => key));
   return [
     ...submissions.flatMap((submission): Violation[] => {
       const { key, id, outcome, expects } = submission;
-      const found = jobs.filter((job) => job.name === key);
+      const found = byName.get(key) ?? [];
       if (outcome === 'accepted' && !found.some((job) => job.id === id)) {
         return [{ rule: 'NO_LOSS', ...named(id), message: `was accepted (key ${key}) and there is no record of it` }];
       }
@@ -24,7 +27,7 @@ export function checkSubmissions({ submissions, jobs }: History): Violation[] {
       });
     }),
     ...jobs
-      .filter((job) => !submissions.some(({ key }) => key === job.name))
+      .filter((job) => !keys.has(job.name))
       .map((job): Violation => ({ rule: 'ONE_JOB', job: job.id, message: `nobody submitted "${job.name}"` })),
   ];
 }

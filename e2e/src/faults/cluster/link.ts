@@ -29,6 +29,8 @@ export class Link {
   readonly #server: Server;
   readonly #pipes = new Set<Pipe>();
   readonly #flows: Record<Direction, Flow> = { up: { mode: 'pass' }, down: { mode: 'pass' } };
+  readonly #released: Record<Direction, Released> = { up: released(), down: released() };
+  #trap: { text: string; sprung: () => void } | undefined;
   #refuses = false;
 
   private constructor(
@@ -64,12 +66,23 @@ export class Link {
   set(flow: Flow, directions: readonly Direction[] = ['up', 'down']): void {
     for (const direction of directions) {
       this.#flows[direction] = flow;
+      if (flow.mode !== 'hold') {
+        this.#released[direction].now();
+        this.#released[direction] = released();
+      }
       for (const pipe of this.#pipes) {
         if (pipe.direction === direction) {
           this.#resume(pipe);
         }
       }
     }
+  }
+
+  /** Holds `up` at the moment at which the client sends this text, before the server has any of it, and says so. */
+  trap(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#trap = { text, sprung: resolve };
+    });
   }
 
   /** Resets what is open. With `refuse`, also whatever comes, until `heal`. */
@@ -91,6 +104,7 @@ export class Link {
   }
 
   async close(): Promise<void> {
+    this.set({ mode: 'pass' });
     this.cut({ refuse: true });
     this.#server.close();
     await once(this.#server, 'close');
@@ -115,12 +129,20 @@ export class Link {
   }
 
   #take(pipe: Pipe, data: Buffer): void {
+    if (pipe.direction === 'up' && this.#trap !== undefined && data.includes(this.#trap.text)) {
+      this.set({ mode: 'hold' }, ['up']);
+      this.#trap.sprung();
+      this.#trap = undefined;
+    }
     const flow = this.#flows[pipe.direction];
     if (flow.mode === 'drop') {
       return;
     }
-    if (flow.mode === 'pass' || flow.mode === 'hold') {
+    if (flow.mode === 'pass') {
       pipe.tail = pipe.tail.then(() => this.#write(pipe, data));
+    } else if (flow.mode === 'hold') {
+      const { promise } = this.#released[pipe.direction];
+      pipe.tail = pipe.tail.then(() => promise).then(() => this.#write(pipe, data));
     } else if (flow.mode === 'delay') {
       const due = after(flow.ms);
       pipe.tail = pipe.tail.then(() => due).then(() => this.#write(pipe, data));
@@ -151,6 +173,17 @@ export class Link {
       pipe.from.resume();
     }
   }
+}
+
+interface Released {
+  promise: Promise<void>;
+  now: () => void;
+}
+
+function released(): Released {
+  let now = (): void => undefined;
+  const promise = new Promise<void>((resolve) => (now = resolve));
+  return { promise, now };
 }
 
 function after(ms: number): Promise<void> {

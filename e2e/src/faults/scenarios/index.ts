@@ -1,7 +1,9 @@
 import type { Scenario } from '../scenario.js';
+import { leaderStops } from './leader-stops.js';
 import { schedulerEnds } from './scheduler-ends.js';
+import { soak } from './soak.js';
 import { workerEnds } from './worker-ends.js';
 import { workerStops } from './worker-stops.js';
 
 /** All of them, in the order in which they are run and listed. */
-export const scenarios: readonly Scenario[] = [...workerEnds, ...workerStops, ...schedulerEnds];
+export const scenarios: readonly Scenario[] = [...workerEnds, ...workerStops, ...schedulerEnds, ...leaderStops, soak];

@@ -144,54 +144,10 @@ async function end(ask: () => void, ended: () => Promise<unknown>): Promise<numb
   return performance.now() - since;
 }
 
-const leaderStopped: Scenario = {
-  id: 'P8',
-  title: 'the leader stopped for 30 s, then continued, while a worker dies',
-  promise: 'another one leads within 11 s; the one that wakes does nothing as leader: STALE_TERM, counted',
-  quick: false,
-  async run(context) {
-    const { recorder, random } = context;
-    const cluster = await context.cluster({ schedulers: 2, workers: ['worker-1', 'worker-2', 'worker-3'] });
-    const leader = await cluster.leader();
-    const other = cluster.schedulers.find((seat) => seat !== leader) ?? leader;
-    const stopLoad = startLoad(context.client(), random, { jobsPerSecond: 10 });
-    await letPass(2_000);
-
-    recorder.fault({ what: 'SIGSTOP', target: leader.name });
-    leader.signal('SIGSTOP');
-    const since = performance.now();
-    await waitUntil(`${other.name} leads`, async () => (await other.status()).leader, { withinMs: 20_000 });
-    const newLeaderMs = performance.now() - since;
-    recorder.fault({ what: 'SIGKILL of its host', target: 'worker-3', mayLose: ['worker-3'] });
-    const worker = cluster.worker('worker-3');
-    worker.expectEnd();
-    worker.freezeHost();
-    worker.hostPids.forEach((pid) => process.kill(pid, 'SIGKILL'));
-    await letPass(30_000 - (performance.now() - since));
-    leader.signal('SIGCONT');
-    await letPass(5_000);
-    await stopLoad();
-    const { text } = await context.conclude();
-
-    const leading = (await Promise.all(cluster.schedulers.map((seat) => seat.status()))).filter(
-      (status) => status.leader,
-    );
-    requireThat(leading.length === 1, `${leading.length} schedulers say that they lead`);
-    requireThat(newLeaderMs <= 12_000, `another one led after ${newLeaderMs} ms: allowed 11 s`);
-    const stale = await leader.metric('orchestrator_refused_total', 'STALE_TERM');
-    requireThat(
-      stale > 0,
-      `orchestrator_refused_total{code="STALE_TERM"} of ${leader.name} is ${stale}: expected 1 or more`,
-    );
-    return `${text}; another one led after ${span([newLeaderMs])}; STALE_TERM ${stale} times`;
-  },
-};
-
 export const schedulerEnds: readonly Scenario[] = [
   killedAtRandom(QUICK_ROUNDS),
   killedAtRandom(ROUNDS),
   bothKilled,
-  leaderStopped,
   terminated,
   bothKilled50Times,
 ];
