@@ -111,8 +111,8 @@ export class ExecutorProcess implements Executor {
     this.send(this.lease);
   }
 
-  confirmHeld(_attemptIds: readonly string[], _sentAtUptimeMs: number): void {
-    return;
+  confirmHeld(attemptIds: readonly string[], sentAtUptimeMs: number): void {
+    this.send({ kind: 'held', attemptIds, sentAtUptimeMs });
   }
 
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void {
@@ -189,6 +189,12 @@ export class ExecutorProcess implements Executor {
         return this.handed.delete(message.end.attemptId) ? events.ended(message.end) : undefined;
       case 'leaseLost':
         return events.leaseLost(message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)));
+      case 'frozen':
+        return events.frozen?.(message.attemptIds.filter((attemptId) => this.handed.has(attemptId)));
+      case 'thawed':
+        return events.thawed?.(message.attemptIds.filter((attemptId) => this.handed.has(attemptId)));
+      case 'freezeLimitReached':
+        return events.freezeLimitReached?.(message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)));
       case 'done':
         this.numbered.get(message.number)?.();
         this.numbered.delete(message.number);

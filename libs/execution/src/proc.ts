@@ -5,7 +5,9 @@ import { MARK_VARIABLE, type ProcessIdentity } from './mark.js';
 /** A line of `/proc/<pid>/stat`, as far as it is of use here. */
 export interface ProcessStat extends ProcessIdentity {
   state: string;
+  parent: number;
   processGroup: number;
+  session: number;
 }
 
 /** False on macOS: groups are still killed there, but what leaves its group is not found. */
@@ -18,8 +20,9 @@ export function readStat(pid: number | 'self'): ProcessStat | undefined {
   }
   // The second field is the program's name in parentheses, and a name may contain parentheses and spaces.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state = '', , processGroup = '0'] = fields;
-  return { pid: Number.parseInt(text, 10), state, processGroup: Number(processGroup), startTime: fields[19] ?? '0' };
+  const [state = ''] = fields;
+  const [parent = 0, processGroup = 0, session = 0] = fields.slice(1, 4).map(Number);
+  return { pid: Number.parseInt(text, 10), state, parent, processGroup, session, startTime: fields[19] ?? '0' };
 }
 
 /** This process, as its descendants name it in their marks. */
@@ -81,7 +84,7 @@ export function readMark(pid: number): string | undefined {
   return environment.toString('utf8', at + MARK_PREFIX.length, end < 0 ? environment.length : end);
 }
 
-function listPids(): number[] {
+export function listPids(): number[] {
   if (!hasProc) {
     return [];
   }

@@ -27,6 +27,7 @@ export type ToExecutor =
   | { kind: 'killAll'; number: number }
   | { kind: 'stop'; number: number }
   | { kind: 'lease'; sentAtUptimeMs: number; leaseMs: number }
+  | { kind: 'held'; attemptIds: readonly string[]; sentAtUptimeMs: number }
   | { kind: 'acknowledge'; attemptId: string; stream: OutputStreamName; endOffset: number }
   /** Handlers run in the worker's own process: all the executor can do about them is to end that process. */
   | { kind: 'handlers'; running: boolean }
@@ -38,7 +39,7 @@ export type FromExecutor =
   | { kind: 'started'; attemptId: string; pid: number; startedAtWallMs: number }
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }
-  | { kind: 'leaseLost'; attemptIds: string[] }
+  | { kind: 'leaseLost' | 'frozen' | 'thawed' | 'freezeLimitReached'; attemptIds: string[] }
   | { kind: 'done'; number: number }
   | { kind: 'pong'; number: number }
   | { kind: 'log'; level: 'info' | 'warn'; message: string; fields: Record<string, unknown> };

@@ -1,13 +1,14 @@
-import type { Clock, Timer } from '@orchestrator/core';
+import { type Clock, DEFAULT_FREEZE_LIMIT_MS, type OnLeaseLost } from '@orchestrator/core';
 
 import type { AttemptToRun, ExecutorEnd } from '../executor.js';
 import { hasProc, readStat, sendSignal } from '../proc.js';
 import { AttemptOutput } from './attempt-output.js';
 import { type CommandExit, type EndRequest, toEnd, toSpawnErrorEnd } from './command-end.js';
 import { drainOutput } from './drain.js';
+import type { Freezer } from './freezer.js';
 import type { LiveOutput } from './live-output.js';
-import { setLongTimer } from './long-timer.js';
 import type { MarkSweeper } from './mark-sweeper.js';
+import { PausableTimer } from './pausable-timer.js';
 import type { PipePool } from './pipe-pool.js';
 import { type SpawnedCommand, spawnCommand } from './spawn-command.js';
 import { toSpawnFailure } from './spawn-failure.js';
@@ -19,6 +20,9 @@ export interface CommandAttemptParams {
   baseEnvironment: Readonly<Record<string, string>>;
   clock: Clock;
   sweeper: MarkSweeper;
+  freezer: Freezer;
+  /** No without a lease: a timeout that is due then has to wait for what becomes of the lease. */
+  mayTerminate: () => boolean;
   live: LiveOutput;
   pipes: PipePool;
   raiseOom: <T>(spawn: () => T) => T;
@@ -34,6 +38,7 @@ export interface CommandAttemptParams {
  * - *terminating* (timeout, cancel): SIGTERM was sent. Over when nothing with its mark is left, or with the grace.
  * - *exited*: its output is drained for a moment; then its group is killed and it is reported. What escaped the group is
  *   swept soon after; of one that was terminated everything is dead before it is reported.
+ * - *frozen* (lease lost): everything of it is stopped, its timeout and its grace stand still. Goes on as what it was.
  * - *killed* (also: lease lost): SIGKILL to all of it, nothing is reported.
  */
 export class CommandAttempt {
@@ -42,13 +47,25 @@ export class CommandAttempt {
   private pid = 0;
   private startedAtMs = 0;
   private startedAtWallMs = 0;
-  private timeout: Timer | undefined;
+  private timer: PausableTimer | undefined;
   private endRequest: EndRequest | undefined;
   private exit: CommandExit | undefined;
+  /** What its leader had left in its group when it ended. */
+  private groupOutlivesLeader = false;
   private silenced = false;
+  private frozen: { sinceUptimeMs: number; done: Promise<void> } | undefined;
+  private wasFrozen = false;
 
   constructor(private readonly params: CommandAttemptParams) {
     this.output = new AttemptOutput(params.attempt.attemptId, params.attempt.maxOutputBytes);
+  }
+
+  get attemptId(): string {
+    return this.params.attempt.attemptId;
+  }
+
+  get onLeaseLost(): OnLeaseLost {
+    return this.params.attempt.onLeaseLost ?? 'kill';
   }
 
   start(): void {
@@ -75,8 +92,55 @@ export class CommandAttempt {
     }
   }
 
+  /** One that is frozen, or should be, gets no SIGTERM: it would run on to handle it. */
   cancel(reason: string): void {
-    this.terminate({ reason: 'cancelled', message: reason });
+    const request: EndRequest = { reason: 'cancelled', message: reason };
+    if (this.frozen === undefined && this.params.mayTerminate()) {
+      this.terminate(request);
+    } else if (!this.isOver) {
+      this.endRequest = request;
+      this.killRest();
+    }
+  }
+
+  /**
+   * Stops everything of it; resolves then. Answers false when there is nothing to go on with: one that was cancelled, or
+   * whose command has ended, is killed instead and ends as usual.
+   */
+  async freeze(sinceUptimeMs: number, overdueMs: number): Promise<boolean> {
+    if (this.pid <= 1 || this.exit !== undefined || this.endRequest?.reason === 'cancelled') {
+      this.killRest();
+      return false;
+    }
+    const { freezer, mark } = this.params;
+    this.wasFrozen = true;
+    this.timer?.pause(overdueMs);
+    this.frozen = { sinceUptimeMs, done: freezer.freeze({ mark, leader: this.pid }) };
+    await this.frozen.done;
+    return this.isFrozen;
+  }
+
+  /** Frozen for longer than it may be. */
+  isFrozenTooLong(uptimeMs: number): boolean {
+    const limitMs = this.params.attempt.freezeLimitMs ?? DEFAULT_FREEZE_LIMIT_MS;
+    return this.isFrozen && uptimeMs - (this.frozen?.sinceUptimeMs ?? uptimeMs) >= limitMs;
+  }
+
+  get isFrozen(): boolean {
+    return this.frozen !== undefined && !this.silenced && this.exit === undefined;
+  }
+
+  /** Goes on if it was frozen by then and `may` says so, which is asked before each signal. Answers whether it does. */
+  async thaw(sentAtUptimeMs: number, may: () => boolean): Promise<boolean> {
+    await this.frozen?.done;
+    const { freezer, mark } = this.params;
+    const confirmed = this.frozen !== undefined && sentAtUptimeMs >= this.frozen.sinceUptimeMs;
+    if (!confirmed || !this.isFrozen || this.endRequest?.reason === 'cancelled' || !freezer.thaw(mark, may)) {
+      return false;
+    }
+    this.frozen = undefined;
+    this.timer?.resume();
+    return true;
   }
 
   /** SIGKILL to the group and to all that carry its mark; resolves when nothing is found any more. Nothing is reported. */
@@ -88,42 +152,58 @@ export class CommandAttempt {
   }
 
   private follow({ child, input }: SpawnedCommand): void {
-    const { attempt, clock, onStarted } = this.params;
+    const { attempt, onStarted } = this.params;
     onStarted(this.pid, this.startedAtWallMs);
     child.once('exit', (code, signal) => void this.exited({ code, signal }));
     input?.end(attempt.stdin);
     if (attempt.timeoutMs > 0) {
       const message = `did not end within ${attempt.timeoutMs} ms`;
-      this.timeout = setLongTimer(clock, attempt.timeoutMs, () => this.terminate({ reason: 'timeout', message }));
+      this.setTimer(attempt.timeoutMs, () => this.terminate({ reason: 'timeout', message }));
     }
   }
 
   private terminate(request: EndRequest): void {
-    const { attempt, clock, mark, sweeper } = this.params;
-    // A zombie has ended by itself: its exit is only not read yet.
-    const over = this.pid <= 1 || this.exit !== undefined || readStat(this.pid)?.state === 'Z';
-    if (over || this.silenced || this.endRequest !== undefined) {
+    const { attempt, mark, sweeper } = this.params;
+    if (this.isOver || this.silenced || this.endRequest !== undefined) {
       return;
     }
     this.endRequest = request;
-    this.timeout?.cancel();
+    this.timer?.cancel();
     sendSignal(-this.pid, 'SIGTERM');
     sweeper.signal(mark, 'SIGTERM', this.pid);
-    this.timeout = setLongTimer(clock, attempt.killGraceMs, () => {
-      this.killGroup();
-      void sweeper.kill(mark);
-    });
+    this.setTimer(attempt.killGraceMs, () => this.killRest());
+  }
+
+  /** A zombie has ended by itself: its exit is only not read yet. */
+  private get isOver(): boolean {
+    return this.pid <= 1 || this.exit !== undefined || readStat(this.pid)?.state === 'Z';
+  }
+
+  private setTimer(delayMs: number, fn: () => void): void {
+    const { clock, mayTerminate } = this.params;
+    this.timer?.cancel();
+    this.timer = new PausableTimer({ clock, delayMs, mayFire: mayTerminate, fn });
+  }
+
+  private killRest(): void {
+    this.killGroup();
+    void this.params.sweeper.kill(this.params.mark);
   }
 
   private async exited(exit: CommandExit): Promise<void> {
     const { clock, mark, sweeper } = this.params;
     this.exit = exit;
+    this.groupOutlivesLeader = sendSignal(-this.pid, 0);
+    if (this.frozen !== undefined) {
+      this.killRest();
+    }
+    this.params.freezer.end(mark);
     if (this.endRequest === undefined) {
-      this.timeout?.cancel();
+      this.timer?.cancel();
     } else if (!this.silenced) {
       // What it started may use the grace to its end.
       await sweeper.gone(mark);
-      this.timeout?.cancel();
+      this.timer?.cancel();
     }
     if (this.silenced) {
       return;
@@ -136,15 +216,22 @@ export class CommandAttempt {
     if (this.endRequest !== undefined && hasProc) {
       await sweeper.kill(mark);
     } else {
-      sendSignal(-this.pid, 'SIGKILL');
+      this.killGroup();
       sweeper.ended(mark);
     }
     this.report(exit);
   }
 
-  /** Only while its leader lives: later the number may be another group's, and the mark finds what is left. */
+  /**
+   * The number is the group's as long as its leader was not reaped or another member lives, and may be anybody's after
+   * that. What left the group is found by its mark.
+   */
   private killGroup(): void {
-    if (this.exit === undefined || !hasProc) {
+    const isHeld =
+      this.exit === undefined
+        ? readStat(this.pid)?.parent === process.pid
+        : this.groupOutlivesLeader && readStat(this.pid) === undefined;
+    if (isHeld || !hasProc) {
       sendSignal(-this.pid, 'SIGKILL');
     }
   }
@@ -162,6 +249,7 @@ export class CommandAttempt {
           startedAtWallMs: this.startedAtWallMs,
           durationMs: clock.monotonicMs() - this.startedAtMs,
           output: this.output,
+          wasFrozen: this.wasFrozen,
         }),
       );
     }
@@ -178,7 +266,8 @@ export class CommandAttempt {
 
   private silence(): void {
     this.silenced = true;
-    this.timeout?.cancel();
+    this.params.freezer.end(this.params.mark);
+    this.timer?.cancel();
     this.params.live.forget(this.output);
   }
 

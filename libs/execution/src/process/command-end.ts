@@ -24,6 +24,7 @@ export interface CommandEndParams {
   startedAtWallMs: number;
   durationMs: number;
   output: AttemptOutput;
+  wasFrozen: boolean;
 }
 
 export function toEnd(params: CommandEndParams): ExecutorEnd {
@@ -35,6 +36,7 @@ export function toEnd(params: CommandEndParams): ExecutorEnd {
     outcome: failure === null ? 'succeeded' : failure.reason === 'cancelled' ? 'cancelled' : 'failed',
     end,
     retryable: failure !== null && failure.reason !== 'cancelled',
+    ...(params.wasFrozen && { wasFrozen: true }),
     startedAtWallMs: params.startedAtWallMs,
     durationMs: Math.round(params.durationMs),
     output: output.takeAll(),

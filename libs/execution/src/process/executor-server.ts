@@ -1,4 +1,4 @@
-import type { Clock } from '@orchestrator/core';
+import type { Clock, OnLeaseLost } from '@orchestrator/core';
 
 import type { AttemptToRun } from '../executor.js';
 import type { FrameChannel } from '../frames.js';
@@ -7,6 +7,8 @@ import { hasProc } from '../proc.js';
 import type { ExecutorSetup, FromExecutor, ToExecutor } from '../wire.js';
 import { CommandAttempt } from './command-attempt.js';
 import { toCancelledEnd } from './command-end.js';
+import { Freezer } from './freezer.js';
+import { FrozenAttempts } from './frozen-attempts.js';
 import { Guard } from './guard.js';
 import { LeaseWatch } from './lease-watch.js';
 import { LiveOutput } from './live-output.js';
@@ -32,6 +34,8 @@ export class ExecutorServer {
   private readonly sweeper: MarkSweeper;
   private readonly live: LiveOutput;
   private readonly lease: LeaseWatch;
+  private readonly freezer: Freezer;
+  private readonly frozen: FrozenAttempts;
   private readonly raiseOom = createOomRaiser();
   private readonly pipes = new PipePool();
   private waiting: AttemptToRun[] = [];
@@ -54,6 +58,15 @@ export class ExecutorServer {
       quiet: () => channel.quiet(),
       onExpired: () => void this.loseLease(),
     });
+    this.freezer = new Freezer(clock);
+    this.frozen = new FrozenAttempts({
+      clock,
+      uptimeMs,
+      lease: this.lease,
+      attempt: (attemptId) => this.attempts.get(attemptId),
+      kill: (attemptIds) => this.kill(attemptIds),
+      send: (message) => channel.send(message),
+    });
   }
 
   accept(message: ToExecutor): void {
@@ -74,6 +87,8 @@ export class ExecutorServer {
         return void this.kill(this.allIds()).then(() => this.stop(message.number));
       case 'lease':
         return this.lease.renew(message.sentAtUptimeMs, message.leaseMs);
+      case 'held':
+        return this.frozen.confirm(message.attemptIds, message.sentAtUptimeMs);
       case 'acknowledge':
         return this.attempts.get(message.attemptId)?.output.acknowledge(message.stream, message.endOffset);
       case 'handlers':
@@ -145,6 +160,8 @@ export class ExecutorServer {
       baseEnvironment: this.setup.baseEnvironment,
       clock,
       sweeper: this.sweeper,
+      freezer: this.freezer,
+      mayTerminate: () => attempt.onLeaseLost === 'continue' || this.lease.valid,
       live: this.live,
       pipes: this.pipes,
       raiseOom: this.raiseOom,
@@ -186,14 +203,21 @@ export class ExecutorServer {
     );
   }
 
+  /** Everything is stopped or killed at the same time, and neither waits for the other. */
   private async loseLease(): Promise<void> {
-    const attemptIds = this.allIds();
+    const by = (policy: OnLeaseLost): CommandAttempt[] =>
+      [...this.attempts.values()].filter((attempt) => attempt.onLeaseLost === policy);
     this.workerEnd?.leaseLost();
-    await this.kill(attemptIds);
+    const frozen = by('freeze');
+    this.frozen.freeze(frozen);
+    const unstarted = this.waiting.splice(0).map(({ attemptId }) => attemptId);
+    const killed = by('kill').map(({ attemptId }) => attemptId);
+    await this.kill(killed);
     // Not before: whoever hears of it may give them to somebody else.
-    this.params.channel.send({ kind: 'leaseLost', attemptIds });
-    if (attemptIds.length > 0) {
-      this.log('The lease ran out: everything was killed', { attempts: attemptIds.length });
+    this.params.channel.send({ kind: 'leaseLost', attemptIds: [...killed, ...unstarted] });
+    if (killed.length + frozen.length > 0) {
+      const counts = { killed: killed.length, frozen: frozen.length };
+      this.log('The lease ran out: everything was killed or stopped, as its job says', counts);
     }
   }
 

@@ -14,6 +14,7 @@ export interface LeaseWatchParams {
 /** The lease as the executor holds it. There is none until the first renewal. */
 export class LeaseWatch {
   private untilMs = -Infinity;
+  private lengthMs = 0;
   private expired = true;
   private timer: Timer | undefined;
 
@@ -23,7 +24,18 @@ export class LeaseWatch {
     return this.params.uptimeMs() < this.untilMs;
   }
 
+  /** Since the lease ended. */
+  get overdueMs(): number {
+    return Math.max(0, this.params.uptimeMs() - this.untilMs);
+  }
+
+  /** What was sent then is not older than a lease. */
+  covers(sentAtUptimeMs: number): boolean {
+    return this.params.uptimeMs() < sentAtUptimeMs + this.lengthMs;
+  }
+
   renew(sentAtUptimeMs: number, leaseMs: number): void {
+    this.lengthMs = leaseMs;
     this.untilMs = Math.max(this.untilMs, sentAtUptimeMs + leaseMs);
     if (this.expired && this.valid) {
       this.expired = false;

@@ -20,6 +20,10 @@ export interface ExecutorHarness {
   runToEnd(attempt: Partial<AttemptToRun>): Promise<ExecutorEnd>;
   /** Of the next one. */
   leaseLost(): Promise<readonly string[]>;
+  /** Of the next one; asked for before it happens. */
+  frozen(): Promise<readonly string[]>;
+  thawed(): Promise<readonly string[]>;
+  freezeLimitReached(): Promise<readonly string[]>;
   executorLost(): Promise<{ attemptIds: readonly string[]; detail: string }>;
   /** Resolves when the attempt's output so far contains the text. */
   printed(attemptId: string, text: string): Promise<void>;
@@ -59,6 +63,9 @@ export async function startExecutor(
         emitter.emit('ended', end.attemptId);
       },
       leaseLost: (attemptIds) => void emitter.emit('leaseLost', attemptIds),
+      frozen: (attemptIds) => void emitter.emit('frozen', attemptIds),
+      thawed: (attemptIds) => void emitter.emit('thawed', attemptIds),
+      freezeLimitReached: (attemptIds) => void emitter.emit('freezeLimitReached', attemptIds),
       executorLost: (attemptIds, detail) => void emitter.emit('executorLost', { attemptIds, detail }),
     },
     ...params,
@@ -91,6 +98,9 @@ export async function startExecutor(
     started: (attemptId) => until('started', () => pids.get(attemptId)),
     runToEnd: (attempt) => ended(run(attempt)),
     leaseLost: () => next('leaseLost'),
+    frozen: () => next('frozen'),
+    thawed: () => next('thawed'),
+    freezeLimitReached: () => next('freezeLimitReached'),
     executorLost: () => next('executorLost'),
     printed: async (attemptId, text) => {
       await until('output', () => {

@@ -18,6 +18,7 @@ const executor = new ExecutorProcess({
     output: () => undefined,
     ended: (end) => say({ ended: end.attemptId }),
     leaseLost: (attemptIds) => say({ leaseLost: attemptIds }),
+    frozen: (attemptIds) => say({ frozen: attemptIds }),
     executorLost: (attemptIds) => say({ executorLost: attemptIds }),
   },
   ...params,
