@@ -1,46 +1,8 @@
-import { HeldState, Outcome, ReturnReason } from '@orchestrator/proto-types';
+import { HeldState, Outcome, VerdictKind } from '@orchestrator/proto-types';
 
-import {
-  acknowledge,
-  aRef,
-  assign,
-  gone,
-  held,
-  heldLater,
-  only,
-  recorded,
-  unknown,
-  welcome,
-} from './testing/messages.js';
-import { SessionBench } from './testing/session-bench.js';
-
-const LEASE_MS = 12_000;
-const INTERVAL_MS = 3_000;
-
-/** With one attempt that runs, and nothing left to send. */
-function running(slots = 2): SessionBench {
-  const bench = new SessionBench({ slots }).welcomed();
-  bench.session.receive(assign(100, 'a.0'));
-  bench.sent();
-  return bench;
-}
-
-/** Cut off for as long as its lease: a.0 is frozen, and there is no link. */
-function cutOff(slots = 2): SessionBench {
-  const bench = running(slots);
-  bench.session.detach();
-  bench.clock.advance(LEASE_MS);
-  bench.runner.events.frozen?.(['a.0']);
-  return bench;
-}
-
-/** The same with the next link there and its Hello said. */
-function backAgain(slots = 2): SessionBench {
-  const bench = cutOff(slots);
-  bench.session.attach();
-  bench.sent();
-  return bench;
-}
+import { backAgain, cutOff, INTERVAL_MS, LEASE_MS, running } from './testing/frozen-bench.js';
+import { acknowledge, aRef, gone, held, heldLater, only, unknown, welcome } from './testing/messages.js';
+import type { SessionBench } from './testing/session-bench.js';
 
 describe('WorkerSession: a frozen attempt goes on only when it is confirmed', () => {
   it('is listed as frozen in the next Hello', () => {
@@ -96,6 +58,16 @@ describe('WorkerSession: a frozen attempt goes on only when it is confirmed', ()
     expect(onUnknown).toEqual([]);
     expect(onAnotherHello).toEqual([]);
     expect(bench.runner.confirmed).toEqual([{ attemptIds: ['a.0'], sentAtUptimeMs: helloSentAtUptimeMs }]);
+  });
+
+  it('stays frozen on a verdict that says nothing', () => {
+    const bench = backAgain();
+
+    bench.session.receive(
+      welcome({ helloNumber: 2, verdicts: [{ attempt: aRef('a.0'), kind: VerdictKind.UNSPECIFIED }] }),
+    );
+
+    expect(bench.runner.confirmed).toEqual([]);
   });
 
   it('is killed when the store calls it gone, and nothing is reported', async () => {
@@ -244,6 +216,33 @@ describe('WorkerSession: heartbeats are acknowledged while something is frozen',
     expect(only(bench.sent(), 'hello')).toMatchObject([{ number: 3 }]);
   });
 
+  it('says Hello again when Held came too late for the runner', () => {
+    const bench = backAgain();
+    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
+    bench.clock.advance(INTERVAL_MS);
+    bench.sent();
+
+    bench.session.receive(heldLater(2, held('a.0')));
+    bench.session.receive(acknowledge(2));
+
+    expect(only(bench.sent(), 'hello')).toMatchObject([{ number: 3 }]);
+  });
+
+  it('waits for no Held of an older Hello', () => {
+    const bench = backAgain();
+    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
+    bench.session.receive({ message: { $case: 'rehello', value: { reason: 'test' } } });
+    bench.sent();
+    bench.session.receive(welcome({ helloNumber: 3, verdicts: [] }));
+    bench.sent();
+
+    bench.clock.advance(INTERVAL_MS);
+    bench.sent();
+    bench.session.receive(acknowledge(2));
+
+    expect(only(bench.sent(), 'hello')).toMatchObject([{ number: 4 }]);
+  });
+
   it('says no further Hello when nothing is frozen any more', () => {
     const bench = backAgain();
     bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.0')] }));
@@ -255,91 +254,5 @@ describe('WorkerSession: heartbeats are acknowledged while something is frozen',
     bench.session.receive(acknowledge(2));
 
     expect(only(bench.sent(), 'hello')).toEqual([]);
-  });
-});
-
-describe('WorkerSession: what becomes of a frozen attempt', () => {
-  it('keeps its slot', () => {
-    const bench = backAgain(1);
-
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.0')] }));
-
-    expect(bench.session.flow.freeSlots).toBe(0);
-    expect(only(bench.sent(), 'credit')).toEqual([]);
-  });
-
-  it('is returned as a loss when its freeze limit is reached', () => {
-    const bench = backAgain();
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
-
-    bench.runner.events.freezeLimitReached?.(['a.0']);
-
-    expect(only(bench.sent(), 'returned')[0]?.attempts).toEqual([
-      { attempt: aRef('a.0'), reason: ReturnReason.FREEZE_LIMIT, started: true },
-    ]);
-  });
-
-  it('is returned when it was lost with the executor', () => {
-    const bench = backAgain();
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
-
-    bench.runner.events.executorLost(['a.0'], 'killed');
-
-    expect(only(bench.sent(), 'returned')[0]?.attempts).toMatchObject([{ reason: ReturnReason.EXECUTOR_LOST }]);
-  });
-
-  it('is cancelled by the runner, and its end is reported', () => {
-    const bench = backAgain();
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
-
-    bench.session.receive({
-      message: { $case: 'cancel', value: { attempts: [{ attempt: aRef('a.0'), reason: 'asked for' }] } },
-    });
-    bench.runner.succeed('a.0', { outcome: 'cancelled', wasFrozen: true });
-
-    expect(bench.runner.cancelled).toEqual(['a.0']);
-    expect(only(bench.sent(), 'finished')[0]?.attempts).toMatchObject([
-      { outcome: Outcome.CANCELLED, wasFrozen: true },
-    ]);
-  });
-
-  it('drain: keeps the worker busy, and is killed and handed back at its limit', async () => {
-    const bench = backAgain();
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [unknown('a.0')] }));
-    bench.session.drain();
-    bench.sent();
-    bench.session.receive(welcome({ helloNumber: 3, verdicts: [unknown('a.0')] }));
-    const { isBusy } = bench.session.flow;
-
-    bench.session.flow.returnRunning('drained');
-    await bench.settle();
-    const returned = only(bench.sent(), 'returned');
-    bench.session.receive(recorded('a.0'));
-
-    expect(isBusy).toBe(true);
-    expect(bench.runner.killed).toEqual(['a.0']);
-    expect(returned[0]?.attempts).toEqual([{ attempt: aRef('a.0'), reason: ReturnReason.DRAINED, started: true }]);
-    expect(bench.session.isEmpty).toBe(true);
-  });
-
-  it('drain: goes on when it is confirmed in time, as what runs does', () => {
-    const bench = cutOff();
-    bench.session.drain();
-    bench.session.attach();
-    bench.sent();
-
-    bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.0')] }));
-
-    expect(bench.runner.confirmed).toMatchObject([{ attemptIds: ['a.0'] }]);
-  });
-
-  it('ignores word of the freeze of what is being killed already', async () => {
-    const bench = running();
-    bench.session.flow.returnRunning('drained');
-
-    bench.runner.events.frozen?.(['a.0']);
-    await bench.settle();
-
-    expect(only(bench.sent(), 'returned')[0]?.attempts).toMatchObject([{ reason: ReturnReason.DRAINED }]);
   });
 });
