@@ -20,7 +20,11 @@ export class Outbox implements WorkerLink, AsyncIterable<SchedulerMessage> {
   private reason: CloseReason | undefined;
   private wakeReader: (() => void) | undefined;
 
-  constructor(private readonly limits: OutboxLimits = DEFAULT_OUTBOX_LIMITS) {}
+  constructor(
+    private readonly limits: OutboxLimits = DEFAULT_OUTBOX_LIMITS,
+    /** It was closed; what lies in it is still to be read. */
+    private readonly onClosed: (reason: CloseReason) => void = () => undefined,
+  ) {}
 
   /** Why it was closed; undefined while it is open. */
   get closeReason(): CloseReason | undefined {
@@ -48,8 +52,11 @@ export class Outbox implements WorkerLink, AsyncIterable<SchedulerMessage> {
   }
 
   close(reason: CloseReason): void {
-    this.reason ??= reason;
-    this.wakeReader?.();
+    if (this.reason === undefined) {
+      this.reason = reason;
+      this.wakeReader?.();
+      this.onClosed(reason);
+    }
   }
 
   /** Ends when it is closed and everything was read. One reader. */

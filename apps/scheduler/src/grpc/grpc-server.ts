@@ -1,5 +1,5 @@
 import type { Clock } from '@orchestrator/core';
-import type { Dispatch } from '@orchestrator/dispatch';
+import type { Dispatch, OutboxLimits } from '@orchestrator/dispatch';
 import { type Service, withTimeout } from '@orchestrator/lifecycle';
 import { WorkerServiceDefinition } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
@@ -7,6 +7,8 @@ import { createServer, type Server } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 
 import { joinTokenMiddleware } from './join-token.js';
+import type { LinkEndLimits } from './link-end.js';
+import { PeerSockets } from './peer-sockets.js';
 import { errorMiddleware } from './to-server-error.js';
 import { createWorkerService } from './worker-service.js';
 
@@ -19,6 +21,10 @@ export interface GrpcServerParams {
   dispatch: Dispatch;
   clock: Clock;
   logger: Logger;
+  /** What may wait for a worker that does not read. Default: dispatch's. */
+  outbox?: OutboxLimits | undefined;
+  /** How long a closed link has to end. Default `DEFAULT_LINK_END_LIMITS`. */
+  linkEndLimits?: LinkEndLimits | undefined;
   /** How long stopping waits for calls to end by themselves. Default `SHUTDOWN_LIMIT_MS`. */
   shutdownLimitMs?: number;
 }
@@ -38,19 +44,28 @@ export class GrpcServer implements Service {
   readonly name = 'grpc server';
   private readonly server: Server;
   private readonly health = HealthState();
+  private readonly sockets = new PeerSockets((port) => port === (this.boundPort ?? port));
   private boundPort: number | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly params: GrpcServerParams) {
     this.server = createServer(CHANNEL_OPTIONS);
-    const { dispatch, joinToken, logger } = params;
+    const { dispatch, joinToken, clock, logger, outbox, linkEndLimits: limits } = params;
     // A health check needs no token.
     this.server.add(HealthDefinition, HealthServiceImpl(this.health));
     this.server
       .with(errorMiddleware(logger))
       .with(joinTokenMiddleware(joinToken))
-      .add(WorkerServiceDefinition, createWorkerService({ dispatch }));
+      .add(
+        WorkerServiceDefinition,
+        createWorkerService({ dispatch, sockets: this.sockets, clock, logger, outbox, limits }),
+      );
+  }
+
+  /** TCP connections that are open. */
+  get connections(): number {
+    return this.sockets.size;
   }
 
   /** What was bound; undefined while it does not listen. */
@@ -70,6 +85,7 @@ export class GrpcServer implements Service {
 
   private async listen(): Promise<void> {
     const { host, port, logger } = this.params;
+    this.sockets.start();
     this.boundPort = await this.server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
     this.health.setStatus('healthy');
     logger.info('gRPC listens', { host, port: this.boundPort });
@@ -80,6 +96,7 @@ export class GrpcServer implements Service {
     await this.starting?.catch(() => undefined);
     this.health.setStatus('unhealthy');
     if (this.boundPort === undefined) {
+      this.sockets.stop();
       return;
     }
     const { clock, logger, shutdownLimitMs = SHUTDOWN_LIMIT_MS } = this.params;
@@ -89,6 +106,8 @@ export class GrpcServer implements Service {
     } catch (error) {
       logger.warn('gRPC calls were cut off', { error });
       this.server.forceShutdown();
+    } finally {
+      this.sockets.stop();
     }
   }
 }

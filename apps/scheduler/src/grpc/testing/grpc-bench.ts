@@ -1,5 +1,5 @@
-import { createUlids, type Job, systemClock, systemRandom } from '@orchestrator/core';
-import { createDispatch, type Dispatch } from '@orchestrator/dispatch';
+import { createUlids, type Job, type JobSpec, systemClock, systemRandom } from '@orchestrator/core';
+import { createDispatch, type Dispatch, type MessageLimits } from '@orchestrator/dispatch';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
 import { RedlockLock } from '@orchestrator/lock';
 import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
@@ -7,7 +7,7 @@ import { createRedis } from '@orchestrator/redis';
 import { silentLogger } from '@orchestrator/telemetry';
 import { startRedis, type TestRedis } from '@orchestrator/testing';
 
-import { GrpcServer } from '../grpc-server.js';
+import { GrpcServer, type GrpcServerParams } from '../grpc-server.js';
 import { StreamWorker } from './stream-worker.js';
 
 /** A gRPC server of a scheduler on a real Redis, and workers that dial it. */
@@ -18,14 +18,18 @@ export interface GrpcBench {
   address: string;
   dial(over?: { token?: string; address?: string; id?: string; session?: string }): StreamWorker;
   /** Ulid of a new job. */
-  submit(): Promise<string>;
+  submit(spec?: Partial<JobSpec>): Promise<string>;
   job(ulid: string): Promise<Job>;
   stop(): Promise<void>;
 }
 
 const newUlid = createUlids({ clock: systemClock, random: systemRandom });
 
-export async function startGrpcBench(options: { joinToken?: string } = {}): Promise<GrpcBench> {
+export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinToken' | 'outbox' | 'linkEndLimits'> {
+  messageLimits?: MessageLimits;
+}
+
+export async function startGrpcBench({ messageLimits, ...options }: GrpcBenchOptions = {}): Promise<GrpcBench> {
   const redis = await startRedis();
   const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const connect = (connectionName: string, subscriber = false): ReturnType<typeof createRedis> =>
@@ -46,6 +50,7 @@ export async function startGrpcBench(options: { joinToken?: string } = {}): Prom
     ...common,
     retention: { maxFinished: 1_000, maxOutputBytes: 1024 * 1024 },
     stopLimitMs: 200,
+    ...(messageLimits === undefined ? {} : { messageLimits }),
   });
   const server = new GrpcServer({ host: '127.0.0.1', port: 0, dispatch, ...common, shutdownLimitMs: 200, ...options });
   await server.start();
@@ -61,9 +66,11 @@ export async function startGrpcBench(options: { joinToken?: string } = {}): Prom
       workers.push(worker);
       return worker;
     },
-    async submit() {
+    async submit(spec = {}) {
       const ulid = newUlid();
-      await store.enqueue('default', [{ ulid, spec: { name: 'test_job', command: 'true' }, rule: {}, priority: 0 }]);
+      await store.enqueue('default', [
+        { ulid, spec: { name: 'test_job', command: 'true', ...spec }, rule: {}, priority: 0 },
+      ]);
       return ulid;
     },
     async job(ulid) {

@@ -27,6 +27,7 @@ export class StreamWorker {
   private readonly hangingUp = new AbortController();
   private readonly outgoing: WorkerMessage[] = [];
   private readonly incoming: Message[] = [];
+  private reading = true;
   private wakeWriter: () => void = () => undefined;
   private wakeReader: () => void = () => undefined;
 
@@ -38,6 +39,11 @@ export class StreamWorker {
     this.metadata = new Metadata(params.token === undefined ? {} : { authorization: `Bearer ${params.token}` });
     this.ended = this.read();
     this.ended.catch(() => undefined);
+  }
+
+  /** Reads nothing more, like a program that hangs; its connection answers pings all the same. */
+  stopReading(): void {
+    this.reading = false;
   }
 
   say(message: NonNullable<WorkerMessage['message']>): void {
@@ -84,6 +90,9 @@ export class StreamWorker {
         this.incoming.push(message);
         this.wakeReader();
       }
+      if (!this.reading) {
+        await aborted(this.hangingUp.signal);
+      }
     }
   }
 
@@ -95,4 +104,8 @@ export class StreamWorker {
       }
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
