@@ -158,12 +158,30 @@ describe('SessionJudge', () => {
     expect(await registry.get('session-a')).toMatchObject({ state: 'alive' });
   });
 
-  it('declares nothing under an old term, and says so', async () => {
+  it('the term: one that wakes under an old one learns it from its first look, and judges nothing', async () => {
+    const { registry, judge, stale, watch } = await setup();
+    await welcome(registry);
+    await judge.runOnce();
+    await watch(1);
+    const term = await registry.mintTerm('another leader');
+
+    await expect(watch(1)).rejects.toThrow(`the current one is ${term}`);
+
+    expect(stale).toHaveLength(1);
+    expect(judge.silentMs('session-a')).toBeUndefined();
+  });
+
+  it('the term: a verdict under an old one is refused (STALE_TERM), and says so', async () => {
     const { registry, judge, deaths, stale, watch } = await setup();
     await welcome(registry);
     await judge.runOnce();
     await watch(14);
-    await registry.mintTerm('another leader');
+    const look = registry.look.bind(registry);
+    registry.look = async () => {
+      const seen = await look();
+      await registry.mintTerm('another leader');
+      return seen;
+    };
 
     await expect(watch(1)).rejects.toBeInstanceOf(StaleTermError);
 

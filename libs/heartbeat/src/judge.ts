@@ -21,7 +21,7 @@ export interface SessionJudgeParams {
   stallMs?: number;
   /** To be carried out in each pool. What fails here is logged; the sweep carries it out again. */
   onDeath(death: Death): Promise<void> | void;
-  /** Somebody else has a higher term: stop leading. */
+  /** Somebody else has a higher term, as a look or a refused verdict said: stop leading. */
   onStaleTerm?(error: StaleTermError): void;
 }
 
@@ -128,7 +128,7 @@ export class SessionJudge implements Service {
       this.restartWindows();
     }
     this.lastStartMs = startMs;
-    const look = await this.restartingOnFailure(() => registry.look());
+    const look = await this.restartingOnFailure(async () => this.requireOwnTerm(await registry.look()));
     if (this.lastLook !== undefined && this.lastLook.runId !== look.runId) {
       logger.warn('the control slot is on another server; every window starts anew', { runId: look.runId });
       this.restartWindows();
@@ -143,6 +143,15 @@ export class SessionJudge implements Service {
         await this.condemn(record, look.runId, startMs);
       }
     }
+  }
+
+  /** One that was stopped and wakes learns it here, before it has judged anything. */
+  private requireOwnTerm(look: RegistryLook): RegistryLook {
+    const { term } = this.params;
+    if (look.term > term) {
+      throw new StaleTermError(`term ${term} is over, the current one is ${look.term}`);
+    }
+    return look;
   }
 
   private see(look: RegistryLook): void {

@@ -150,6 +150,8 @@ export interface RegistryLook {
   runId: string;
   /** Redis' time, to compare `lastRenewedAt` with (for people; the judge counts on its own clock). */
   now: number;
+  /** The current one; 0 when none was minted. */
+  term: number;
   /** All that live, and the latest of those that died lately. */
   sessions: SessionRecord[];
 }

@@ -335,6 +335,8 @@ describe('RedisSessionRegistry', () => {
       await welcome(registry);
       await welcome(registry, { session: 'session-b', worker: 'worker-2' });
       await registry.declareGone('session-b', 'left');
+      expect((await registry.look()).term).toBe(0);
+      const term = await registry.mintTerm('leader');
 
       const look = await registry.look();
 
@@ -343,6 +345,7 @@ describe('RedisSessionRegistry', () => {
         ['session-a', 'alive'],
         ['session-b', 'dead'],
       ]);
+      expect(look.term).toBe(term);
       expect(look.now).toBeGreaterThanOrEqual(look.sessions[0]?.lastRenewedAt ?? Infinity);
     });
   });

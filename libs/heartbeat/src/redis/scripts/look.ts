@@ -11,10 +11,11 @@ export const look = defineScript<{ base: string; deadShownMs: number; deadShown:
   keys: ({ base }) => [base],
   args: ({ deadShownMs, deadShown }) => [deadShownMs, deadShown],
   reply(raw) {
-    const [runId, now, ...sessions] = raw as [string, string, ...[string, FlatFields][]];
+    const [runId, now, term, ...sessions] = raw as [string, string, string, ...[string, FlatFields][]];
     return {
       runId,
       now: Number(now),
+      term: Number(term),
       sessions: sessions
         .map(([session, fields]) => parseSession(session, toFields(fields)))
         .filter((record): record is SessionRecord => record !== undefined),
