@@ -13,7 +13,7 @@ export const LATER_FIELDS: ReadonlySet<string> = new Set([
 /** The same for parameters of queries. */
 export const LATER_PARAMETERS: ReadonlySet<string> = new Set(['workflow']);
 
-const LATER_PATHS = /^(\/api\/v1\/(workflows|schedules|pools|stats|events)(\/.*)?|\/metrics|\/)$/;
+const LATER_PATHS = /^(\/api\/v1\/(workflows|schedules|pools|stats|events)(\/.*)?|\/)$/;
 
 /** A call of the contract that is not there yet: told from a path that never will be. */
 export function isLaterCall(method: string, url: string): boolean {
