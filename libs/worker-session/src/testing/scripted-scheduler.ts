@@ -10,7 +10,7 @@ import {
 import { createServer, type Server, ServerError, Status } from 'nice-grpc';
 
 import { WakeUp } from '../wake-up.js';
-import { type Case, type ValueOf, welcome } from './messages.js';
+import { acknowledge, type Case, type ValueOf, welcome } from './messages.js';
 
 /** One stream of one worker, as a spec sees it. */
 export class ScriptedStream {
@@ -21,6 +21,8 @@ export class ScriptedStream {
   private readonly ending = new AbortController();
   /** The worker's side has ended. */
   closed = false;
+  /** While true, heartbeats are acknowledged. */
+  acknowledges = false;
 
   constructor(readonly authorization: string | undefined) {}
 
@@ -69,6 +71,9 @@ export class ScriptedStream {
   private async read(request: AsyncIterable<WorkerMessage>): Promise<void> {
     try {
       for await (const message of request) {
+        if (this.acknowledges && message.message?.$case === 'heartbeat') {
+          this.send(acknowledge(message.message.value.sequence));
+        }
         this.unread.push(message);
         this.arrived.call();
       }
