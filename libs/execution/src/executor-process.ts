@@ -8,6 +8,7 @@ import { ExecutorLink } from './executor-link.js';
 import { type MarkOwner, toMarkPrefix } from './mark.js';
 import { ownIdentity } from './proc.js';
 import { toCancelledEnd } from './process/command-end.js';
+import { SURVIVORS_TEXT } from './survivors.js';
 import { sweepUntilNone } from './sweep.js';
 import type { FromExecutor, LastWill, ToExecutor } from './wire.js';
 import { within } from './within.js';
@@ -253,7 +254,12 @@ export class ExecutorProcess implements Executor {
 
   private async sweep(): Promise<void> {
     const prefix = toMarkPrefix(this.owner);
-    await sweepUntilNone(this.params.clock, (mark) => mark.startsWith(prefix));
+    const { clock, logger } = this.params;
+    await sweepUntilNone({
+      clock,
+      matches: (mark) => mark.startsWith(prefix),
+      onSurvivors: (survivors) => logger.error(SURVIVORS_TEXT, { ...survivors }),
+    });
     this.link?.removeDirectory();
   }
 

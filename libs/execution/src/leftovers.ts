@@ -3,6 +3,7 @@ import type { Logger } from '@orchestrator/telemetry';
 
 import { EXECUTOR_ROLE, GUARD_ROLE, type Mark, parseMark } from './mark.js';
 import { hasProc, isAlive, sharesPidNamespace } from './proc.js';
+import { SURVIVORS_TEXT } from './survivors.js';
 import { findMarked, sweepUntilNone } from './sweep.js';
 
 /** An executor whose worker is dead tells the schedulers so before it ends: it is given this long. */
@@ -32,16 +33,22 @@ export async function endLeftovers(params: LeftoversParams): Promise<number> {
     const left = mark?.workerId === workerId && !isAlive(mark.process) && sharesPidNamespace(pid);
     return left ? mark : undefined;
   };
+  const sweep = (matches: (text: string, pid: number) => boolean): Promise<number> =>
+    sweepUntilNone({
+      clock,
+      matches,
+      onSurvivors: (survivors) => logger.error(SURVIVORS_TEXT, { workerId, ...survivors }),
+    });
   const isCommand = (text: string, pid: number): boolean => {
     const holder = isLeftover(text, pid)?.holder;
     return holder !== undefined && holder !== EXECUTOR_ROLE && holder !== GUARD_ROLE;
   };
-  let ended = await sweepUntilNone(clock, isCommand);
+  let ended = await sweep(isCommand);
   const untilMs = clock.monotonicMs() + (params.graceMs ?? LAST_WILL_GRACE_MS);
   while (findMarked((text, pid) => isLeftover(text, pid) !== undefined).length > 0 && clock.monotonicMs() < untilMs) {
     await sleep(clock, LOOK_EVERY_MS);
   }
-  ended += await sweepUntilNone(clock, (text, pid) => isLeftover(text, pid) !== undefined);
+  ended += await sweep((text, pid) => isLeftover(text, pid) !== undefined);
   if (ended > 0) {
     logger.warn('An earlier process of this worker left something behind: it was ended', {
       workerId,

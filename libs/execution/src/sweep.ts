@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '@orchestrator/core';
 
 import { readMark, readMarks, readStat, sendSignal } from './proc.js';
+import { type Survivors, SurvivorWatch } from './survivors.js';
 
 export interface MarkedProcess {
   pid: number;
@@ -31,23 +32,33 @@ export function signalMarked(found: MarkedProcess, signal: NodeJS.Signals): bool
 /** A process that forks while it is looked for may be missed once: only this many empty looks in a row are an answer. */
 export const CLEAN_LOOKS = 2;
 const LOOK_EVERY_MS = 15;
+/** For what does not die. */
+const STUBBORN_LOOK_MS = 250;
 
-/** SIGKILL to all that match, until nothing is found. Answers how many processes were met. */
-export async function sweepUntilNone(
-  clock: Clock,
-  matches: (mark: string, pid: number) => boolean,
-  signal?: AbortSignal,
-): Promise<number> {
+export interface SweepParams {
+  clock: Clock;
+  matches: (mark: string, pid: number) => boolean;
+  /** Some do not die. Called every ten seconds. */
+  onSurvivors: (survivors: Survivors) => void;
+}
+
+/**
+ * SIGKILL to all that match, until nothing is found, however long that takes: who gives their attempts away relies on it.
+ * Answers how many processes were met.
+ */
+export async function sweepUntilNone({ clock, matches, onSurvivors }: SweepParams): Promise<number> {
   const met = new Set<string>();
-  for (let clean = 0; clean < CLEAN_LOOKS && !signal?.aborted;) {
+  const survivors = new SurvivorWatch(clock, onSurvivors);
+  for (let clean = 0; clean < CLEAN_LOOKS;) {
     const found = findMarked(matches);
     clean = found.length === 0 ? clean + 1 : 0;
     for (const marked of found) {
       met.add(`${marked.pid}-${marked.startTime}`);
       signalMarked(marked, 'SIGKILL');
     }
+    survivors.note(found.map(({ pid }) => pid));
     if (clean < CLEAN_LOOKS) {
-      await sleep(clock, LOOK_EVERY_MS, signal);
+      await sleep(clock, survivors.areStubborn ? STUBBORN_LOOK_MS : LOOK_EVERY_MS);
     }
   }
   return met.size;

@@ -4,6 +4,7 @@ import type { AttemptToRun } from '../executor.js';
 import type { FrameChannel } from '../frames.js';
 import { toMark } from '../mark.js';
 import { hasProc } from '../proc.js';
+import { SURVIVORS_TEXT } from '../survivors.js';
 import type { ExecutorSetup, FromExecutor, ToExecutor } from '../wire.js';
 import { CommandAttempt } from './command-attempt.js';
 import { toCancelledEnd } from './command-end.js';
@@ -46,7 +47,7 @@ export class ExecutorServer {
 
   constructor(private readonly params: ExecutorServerParams) {
     const { channel, clock, uptimeMs } = params;
-    this.sweeper = new MarkSweeper(clock);
+    this.sweeper = new MarkSweeper(clock, (survivors) => this.log(SURVIVORS_TEXT, { ...survivors }));
     this.live = new LiveOutput({
       clock,
       send: (chunk) => channel.send({ kind: 'output', chunk }),

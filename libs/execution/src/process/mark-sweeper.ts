@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '@orchestrator/core';
 
+import { type Survivors, SurvivorWatch } from '../survivors.js';
 import { CLEAN_LOOKS, findMarked, type MarkedProcess, signalMarked } from '../sweep.js';
 
 /** After its end an attempt is looked for this much later, together with all others that ended by then. */
@@ -15,6 +16,7 @@ interface Hunt {
   /** To be sent once, but not to this group: it was signalled as a whole. */
   signal: { name: NodeJS.Signals; exceptGroup: number } | undefined;
   clean: number;
+  survivors: SurvivorWatch;
   done: (() => void)[];
 }
 
@@ -32,7 +34,10 @@ export class MarkSweeper {
   private dueAtMs = Infinity;
   private lastLookMs = 0;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly onSurvivors: (survivors: Survivors) => void,
+  ) {}
 
   /** It ended by itself and its group was killed: what escaped is ended within a second or two. */
   ended(mark: string): void {
@@ -59,7 +64,13 @@ export class MarkSweeper {
   }
 
   private hunt(mark: string, mode: Hunt['mode']): Hunt {
-    const hunt = this.hunts.get(mark) ?? { mode, signal: undefined, clean: 0, done: [] };
+    const hunt = this.hunts.get(mark) ?? {
+      mode,
+      signal: undefined,
+      clean: 0,
+      survivors: new SurvivorWatch(this.clock, this.onSurvivors),
+      done: [],
+    };
     // What is being killed stays so, whoever asks for less meanwhile.
     hunt.mode = hunt.mode === 'urgent' ? 'urgent' : mode;
     hunt.clean = 0;
@@ -96,6 +107,7 @@ export class MarkSweeper {
     hunt.signal = undefined;
     if (hunt.mode !== 'watch') {
       found.forEach((marked) => signalMarked(marked, 'SIGKILL'));
+      hunt.survivors.note(found.map(({ pid }) => pid));
     } else if (signal !== undefined) {
       const outside = found.filter((marked) => marked.processGroup !== signal.exceptGroup);
       outside.forEach((marked) => signalMarked(marked, signal.name));
@@ -105,7 +117,7 @@ export class MarkSweeper {
       this.hunts.delete(mark);
       hunt.done.forEach((done) => done());
     } else {
-      this.schedule(LOOK_AFTER_MS[hunt.mode]);
+      this.schedule(hunt.survivors.areStubborn ? ENDED_LOOK_MS : LOOK_AFTER_MS[hunt.mode]);
     }
   }
 }
