@@ -1,4 +1,3 @@
-import { maskUrl } from '@orchestrator/config';
 import { createUlids, systemClock, systemRandom } from '@orchestrator/core';
 import { createDispatch } from '@orchestrator/dispatch';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
@@ -16,6 +15,7 @@ import { Submitter } from './http/submitter.js';
 import { WorkerDirectory } from './http/worker-directory.js';
 import { SchedulerMetrics } from './metrics.js';
 import { RedisConnections } from './redis/redis-connections.js';
+import { redisTarget } from './redis/redis-target.js';
 import { RedisWatch } from './redis/redis-watch.js';
 import { SchedulerPresence } from './scheduler-presence.js';
 import { SchedulerState } from './scheduler-state.js';
@@ -49,16 +49,25 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const part = (component: string): ReturnType<typeof logger.child> => logger.child({ component });
 
   // Redis: what is kept there, and the way to it.
-  const address = maskUrl(config.redis.url);
+  const { target, address } = redisTarget(config);
   const redis = new RedisConnections({
-    url: config.redis.url,
+    target,
     lockUrls: config.lock.nodes,
     schedulerId: id,
     logger: part('redis'),
   });
-  const watch = new RedisWatch({ redis: redis.control, address, clock, logger: part('redis') });
+  const { durability } = config;
+  const watch = new RedisWatch({
+    redis: redis.control,
+    address,
+    prefix,
+    durability,
+    clock,
+    random,
+    logger: part('redis'),
+  });
   const storeBase = { control: redis.control, clock, random, prefix, logger: part('queue') };
-  const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit });
+  const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit, durability });
   const dispatchStore = new RedisQueueStore({ ...storeBase, redis: redis.dispatch });
   const registry = new RedisSessionRegistry({ redis: redis.control, prefix });
   const news = new QueueNews({ redis: redis.news, prefix, logger: part('news') });
@@ -100,9 +109,9 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const state = new SchedulerState({
     id,
     version,
-    durability: config.durability,
+    durability,
     isLeader: () => dispatch.leader.isLeader,
-    redisAnswers: () => watch.answers(),
+    redisHealth: () => watch.health(),
     ports: () => ({ http: http.port, grpc: grpc.port ?? null }),
     logger,
   });

@@ -54,10 +54,15 @@ describe('loadSchedulerConfig', () => {
     [['--heartbeat-lease', '8s'], 'heartbeat.lease'],
     [['--lock-nodes', 'redis://a,redis://b'], 'lock.nodes'],
     [['--lock-nodes', 'redis://a,redis://a,redis://a'], 'lock.nodes'],
-    [['--durability', 'disk'], 'durability'],
-    [['--durability', 'replica:1'], 'durability'],
+    [['--durability', 'replica'], 'durability'],
+    [['--durability', 'replica:0'], 'durability'],
     [['--redis-url', 'memory:'], 'redis.url'],
-    [['--redis-sentinels', 'a:1'], 'redis.sentinels'],
+    [['--redis-sentinels', 'a:1'], 'redis.name'],
+    [['--redis-name', 'main'], 'redis.sentinels'],
+    [['--redis-sentinels', 'a', '--redis-name', 'main'], 'redis.sentinels'],
+    [['--redis-sentinels', 'redis://:x@a:1,redis://:y@b:1', '--redis-name', 'main'], 'redis.sentinels'],
+    [['--redis-sentinels', 'rediss://a:1', '--redis-name', 'main'], 'redis.sentinels'],
+    [['--redis-sentinels', 'a:1', '--redis-name', 'main', '--redis-url', 'redis://127.0.0.1:6379'], 'redis.url'],
     [['--redis-cluster', 'a:1'], 'redis.cluster'],
     [['--auth-tokens', 'a=b'], 'auth.tokens'],
     [['--http-rate-limit', '1'], 'http.rateLimit'],
@@ -65,6 +70,22 @@ describe('loadSchedulerConfig', () => {
     [['--retention-max-finished', '-1'], 'retention.maxFinished'],
   ])('refuses %j', (argv, key) => {
     expect(problems(argv)).toMatchObject([{ key }]);
+  });
+
+  it('takes Sentinels and the name of the master instead of an address, and shows no password of them', () => {
+    const argv = ['--redis-sentinels', 'redis://:hush@a:1, b:26379', '--redis-name', 'redis://u:hush@main/1'];
+
+    expect(config(argv).redis).toMatchObject({
+      sentinels: ['redis://:hush@a:1', 'b:26379'],
+      name: 'redis://u:hush@main/1',
+    });
+    const printed = loadSchedulerConfig([...argv, '--print-config'], {});
+    expect(JSON.stringify(printed)).not.toContain('hush');
+    expect(loadSchedulerConfig(argv, {})).toMatchObject({ secrets: ['hush', 'hush'] });
+  });
+
+  it.each(['memory', 'disk', 'replica:1', 'replica:9'])('takes the durability %s', (durability) => {
+    expect(config(['--durability', durability]).durability).toBe(durability);
   });
 
   it('names a key once', () => {

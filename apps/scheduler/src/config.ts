@@ -13,6 +13,8 @@ import {
   oneOf,
   optionalText,
   port,
+  redisMasterName,
+  redisSentinels,
   redisUrl,
   redisUrls,
   Setting,
@@ -20,7 +22,7 @@ import {
 } from '@orchestrator/config';
 import { InvalidValueError } from '@orchestrator/core';
 import { DEFAULT_TIMINGS, requireSafeTimings } from '@orchestrator/heartbeat';
-import { DEFAULT_PREFIX } from '@orchestrator/queue';
+import { DEFAULT_PREFIX, type Durability, DURABILITY_EXPECTS, parseDurability } from '@orchestrator/queue';
 import { LOG_LEVELS } from '@orchestrator/telemetry';
 
 /** Variables with our prefix that other parts of the product read. */
@@ -31,10 +33,10 @@ const OTHERS_VARIABLES = [
   'ORCHESTRATOR_TEST_REDIS',
 ];
 
-const memoryOnly: Format<'memory'> = {
-  name: 'memory',
-  expects: 'memory (disk and replica:n come with a later version)',
-  parse: (value) => (value === 'memory' ? value : undefined),
+const durabilityFormat: Format<Durability> = {
+  name: 'memory|disk|replica:n',
+  expects: DURABILITY_EXPECTS,
+  parse: parseDurability,
   show: (value) => value,
 };
 
@@ -71,15 +73,21 @@ const schema = {
       default: DEFAULT_PREFIX,
       pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     }),
-    sentinels: later('Addresses of Redis Sentinels.'),
-    name: later("The Sentinels' name of the master."),
+    sentinels: redisSentinels({
+      doc: 'Redis Sentinels that know which server is the master: host:port each. Instead of redis.url, with redis.name.',
+      default: [],
+    }),
+    name: redisMasterName({
+      doc: "The Sentinels' name of the master; redis://user:password@name where it asks for a password.",
+      default: undefined,
+    }),
     cluster: later('Addresses of nodes of a Redis Cluster.'),
   },
   lock: {
     nodes: redisUrls({
       doc: '1, 3 or 5 independent Redis servers that elect the leader.',
       default: [],
-      defaultText: 'redis.url',
+      defaultText: 'the Redis above',
     }),
   },
   heartbeat: {
@@ -95,8 +103,8 @@ const schema = {
       minMs: 300,
     }),
   },
-  durability: new Setting<'memory'>(memoryOnly, {
-    doc: 'When a submission counts as accepted: memory = Redis has it, at the persistence that Redis is set to.',
+  durability: new Setting<Durability>(durabilityFormat, {
+    doc: 'When a submission counts as accepted: memory = Redis has executed it, disk = it is on its disk, replica:n = n replicas have it, too.',
     default: 'memory',
   }),
   retention: {
@@ -147,8 +155,23 @@ export function loadSchedulerConfig(
   });
 }
 
-function crossCheck(config: SchedulerConfig): ConfigProblem[] {
-  return [...checkTimings(config), ...checkBinding(config), ...checkLockNodes(config)];
+function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
+  return [...checkTimings(config), ...checkBinding(config), ...checkRedis(config, given), ...checkLockNodes(config)];
+}
+
+/** A program that was told of two would have to guess. */
+function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
+  const hasSentinels = redis.sentinels.length > 0;
+  if (hasSentinels !== (redis.name !== undefined)) {
+    return [
+      hasSentinels
+        ? { key: 'redis.name', rule: "expected the Sentinels' name of the master, since redis.sentinels is set" }
+        : { key: 'redis.sentinels', rule: 'expected at least one address, since redis.name is set' },
+    ];
+  }
+  return hasSentinels && given.has('redis.url')
+    ? [{ key: 'redis.url', rule: 'expected either redis.url, or redis.sentinels with redis.name' }]
+    : [];
 }
 
 function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {

@@ -2,13 +2,14 @@ import type { Service } from '@orchestrator/lifecycle';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { SchedulerStatus } from './http/deps.js';
+import type { RedisHealth } from './redis/redis-watch.js';
 
 export interface SchedulerStateParams {
   id: string;
   version: string;
   durability: string;
   isLeader(): boolean;
-  redisAnswers(): Promise<boolean>;
+  redisHealth(): Promise<RedisHealth>;
   ports(): SchedulerStatus['ports'];
   logger: Logger;
 }
@@ -37,8 +38,8 @@ export class SchedulerState implements Service {
 
   async status(): Promise<SchedulerStatus> {
     const { id, version, durability } = this.#params;
-    const answers = await this.#params.redisAnswers();
-    const reason = this.#reason(answers);
+    const { answers, trouble } = await this.#params.redisHealth();
+    const reason = this.#reason(trouble);
     return {
       status: reason === undefined ? 'ready' : 'not_ready',
       id,
@@ -51,10 +52,10 @@ export class SchedulerState implements Service {
     };
   }
 
-  #reason(answers: boolean): string | undefined {
+  #reason(trouble: string | undefined): string | undefined {
     if (this.#phase !== 'running') {
       return this.#phase === 'starting' ? 'it is starting' : 'it is stopping';
     }
-    return answers ? undefined : 'Redis does not answer';
+    return trouble;
   }
 }

@@ -239,7 +239,8 @@ function isRedisUrl(value: string): boolean {
   );
 }
 
-function urlSecrets(value: string): string[] {
+/** The password in an address. */
+export function urlSecrets(value: string): string[] {
   const password = URL.canParse(value) ? new URL(value).password : '';
   return password === '' ? [] : [decodeURIComponent(password)];
 }
@@ -255,7 +256,8 @@ function durationMs(value: unknown): number | undefined {
   }
 }
 
-function splitList(value: string): string[] {
+/** At its commas, without the space around the parts. */
+export function splitList(value: string): string[] {
   return value.trim() === '' ? [] : value.split(',').map((part) => part.trim());
 }
 

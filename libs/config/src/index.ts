@@ -22,5 +22,6 @@ export {
   showDuration,
   text,
 } from './formats.js';
+export { redisMasterName, redisSentinels } from './sentinel-formats.js';
 export type { ConfigOf, ConfigSchema, Format, NamedSetting, SettingOptions } from './setting.js';
 export { ENV_PREFIX, namedSettings, Setting } from './setting.js';

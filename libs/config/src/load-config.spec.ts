@@ -51,7 +51,7 @@ interface Given {
   argv?: string[];
   env?: Record<string, string>;
   file?: string;
-  crossCheck?(config: ConfigOf<typeof schema>): ConfigProblem[];
+  crossCheck?(config: ConfigOf<typeof schema>, given: ReadonlySet<string>): ConfigProblem[];
 }
 
 let directory: string;
@@ -227,6 +227,18 @@ describe('loadConfig', () => {
     expect(problemsOf({ argv: ['--http-port', '1'], crossCheck })).toEqual([
       { key: 'slots', value: '2', rule: 'too many' },
     ]);
+  });
+
+  it('tells a rule over several keys which were said, also when they say the default', () => {
+    const told: string[][] = [];
+    const crossCheck = (_: unknown, given: ReadonlySet<string>): ConfigProblem[] => {
+      told.push([...given].sort());
+      return [];
+    };
+
+    run({ argv: ['--http-port', '8080'], env: { ORCHESTRATOR_SLOTS: '3' }, crossCheck });
+
+    expect(told).toEqual([['http.port', 'slots']]);
   });
 
   it('never shows a secret, and hands the known ones to the logger', () => {

@@ -13,8 +13,8 @@ export interface LoadConfigOptions<S> {
   /** Without node and script: `process.argv.slice(2)`. */
   argv: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
-  /** Rules over several keys; called when each key by itself is good. */
-  crossCheck?(config: ConfigOf<S>): ConfigProblem[];
+  /** Rules over several keys; called when each key by itself is good. `given`: the keys that were said. */
+  crossCheck?(config: ConfigOf<S>, given: ReadonlySet<string>): ConfigProblem[];
   /** Variables with our prefix that are others' and need no warning. */
   knownEnv?: readonly string[];
 }
@@ -55,14 +55,15 @@ export function loadConfig<S extends ConfigSchema>(
 
   const store = createStore(options.schema);
   const secrets: string[] = [];
-  for (const given of [...fromFile, ...fromEnv, ...flags.given]) {
+  const all = [...fromFile, ...fromEnv, ...flags.given];
+  for (const given of all) {
     take(given, store, secrets, problems);
   }
   failOn(problems);
   validate(store);
 
   const config = deepFreeze(plain(settings, store)) as ConfigOf<S>;
-  failOn(options.crossCheck?.(config) ?? []);
+  failOn(options.crossCheck?.(config, new Set(all.map(({ named }) => named.key))) ?? []);
   if (flags.printConfig) {
     return { outcome: 'answer', text: renderConfig(settings, (named) => valueOf(store, named)) };
   }

@@ -43,6 +43,8 @@ export interface QueueKeys {
   news(pool: string): string;
   /** Set of all pools, in the control slot. */
   pools(): string;
+  /** string: a name for these data, written by the first scheduler, in the control slot. Gone when they were deleted. */
+  mark(): string;
   /** hash: name, total, pools (JSON), sealed. */
   batch(batchId: string): string;
   /** string: an IdempotencyRecord as JSON; expires. */
@@ -59,6 +61,7 @@ export function queueKeys(prefix: string = DEFAULT_PREFIX): QueueKeys {
     pool: (pool) => `${prefix}:p:{${pool}}:`,
     news: (pool) => `${prefix}:p:{${pool}}:news`,
     pools: () => `${prefix}:c:{ctl}:pools`,
+    mark: () => `${prefix}:c:{ctl}:mark`,
     batch: (batchId) => `${prefix}:b:{${batchId}}`,
     idempotency: (keyHash) => `${prefix}:i:{${keyHash}}`,
   };

@@ -1,11 +1,11 @@
 import type { Service } from '@orchestrator/lifecycle';
-import { createRedis } from '@orchestrator/redis';
+import { createRedis, type RedisTarget } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
 
 export interface RedisConnectionsParams {
-  url: string;
-  /** Empty: `url`. */
+  target: RedisTarget;
+  /** Empty: `target`. */
   lockUrls: readonly string[];
   /** Shown by CLIENT LIST. */
   schedulerId: string;
@@ -25,19 +25,18 @@ export class RedisConnections implements Service {
   readonly locks: readonly Redis[];
   readonly #all: readonly Redis[];
 
-  constructor({ url, lockUrls, schedulerId, logger }: RedisConnectionsParams) {
-    const connect = (role: string, to: string, subscriber = false): Redis =>
+  constructor({ target, lockUrls, schedulerId, logger }: RedisConnectionsParams) {
+    const connect = (role: string, to: RedisTarget): Redis =>
       createRedis({
-        url: to,
+        ...to,
         connectionName: `${schedulerId}:${role}`,
-        subscriber,
         onError: (error) => logger.debug('an error on a connection to Redis', { role, error: error.message }),
       });
-    this.submit = connect('submit', url);
-    this.dispatch = connect('dispatch', url);
-    this.control = connect('control', url);
-    this.news = connect('news', url, true);
-    this.locks = (lockUrls.length === 0 ? [url] : lockUrls).map((to) => connect('lock', to));
+    this.submit = connect('submit', target);
+    this.dispatch = connect('dispatch', target);
+    this.control = connect('control', target);
+    this.news = connect('news', target);
+    this.locks = (lockUrls.length === 0 ? [target] : lockUrls.map((url) => ({ url }))).map((to) => connect('lock', to));
     this.#all = [this.submit, this.dispatch, this.control, this.news, ...this.locks];
   }
 

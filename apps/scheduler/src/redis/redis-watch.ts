@@ -1,8 +1,11 @@
-import type { Clock } from '@orchestrator/core';
-import { createDeferred, type Service, withTimeout } from '@orchestrator/lifecycle';
+import type { Clock, Random } from '@orchestrator/core';
+import { createDeferred, PeriodicService, type Service, withTimeout } from '@orchestrator/lifecycle';
+import { type Durability, readDurabilityFacts } from '@orchestrator/queue';
+import { replyCode } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
 
+import { DataMark } from './data-mark.js';
 import { inspectServer } from './inspect-server.js';
 
 export interface RedisWatchParams {
@@ -10,26 +13,60 @@ export interface RedisWatchParams {
   redis: Redis;
   /** For log lines, credentials masked. */
   address: string;
+  prefix: string;
+  durability: Durability;
   clock: Clock;
+  random: Random;
   logger: Logger;
 }
 
-const PING_LIMIT_MS = 1_000;
+export interface RedisHealth {
+  answers: boolean;
+  /** Why submissions cannot be accepted. */
+  trouble?: string;
+}
+
+/** With a margin to the second within which /readyz answers. */
+const LOOK_LIMIT_MS = 800;
+const LOOK_EVERY_MS = 5_000;
 export const EXIT_UNUSABLE_REDIS = 2;
 
+/** What Redis answers to a write that it does not take. OOM is none of them: only submissions are refused then. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  READONLY: 'Redis is a read-only replica',
+  MASTERDOWN: 'Redis is a replica without its master',
+  NOREPLICAS: 'Redis takes no writes without its replicas (min-replicas-to-write)',
+  MISCONF: 'Redis cannot write to its disk',
+  LOADING: 'Redis reads its data from the disk',
+  BUSY: 'Redis is busy with a script',
+};
+
 /**
- * Says when Redis is there and when it is not, once each time, and looks at each server it finds: one that is too old
- * is refused, settings that would lose jobs are warned of.
+ * Says when Redis is there and when it is not, once each time, and looks at each server it finds: one that is too old,
+ * or that cannot keep the durability, is refused at the start; settings that would lose jobs are warned of.
  */
 export class RedisWatch implements Service {
   readonly name = 'redis watch';
   readonly #params: RedisWatchParams;
+  readonly #mark: DataMark;
+  readonly #regular: PeriodicService;
   readonly #unusable = createDeferred<number>();
   #state: 'unknown' | 'reachable' | 'unreachable' = 'unknown';
+  #wasGood = false;
+  #durabilityProblem: string | undefined;
+  #lastTrouble: string | undefined;
   #told = new Set<string>();
 
   constructor(params: RedisWatchParams) {
     this.#params = params;
+    this.#mark = new DataMark(params);
+    const run = async (): Promise<void> => {
+      if (params.redis.status === 'ready') {
+        await this.#readDurability();
+        await this.health();
+      }
+    };
+    this.#regular = new PeriodicService({ ...params, name: 'look at Redis', intervalMs: LOOK_EVERY_MS, run });
   }
 
   /** Resolves with an exit code when this Redis cannot be used at all. */
@@ -41,25 +78,52 @@ export class RedisWatch implements Service {
     const { redis } = this.#params;
     redis.on('ready', this.#onReady);
     redis.on('close', this.#onClose);
+    await this.#regular.start();
   }
 
   async stop(): Promise<void> {
     const { redis } = this.#params;
     redis.off('ready', this.#onReady);
     redis.off('close', this.#onClose);
+    await this.#regular.stop();
   }
 
   /** Whether it answers now. Never rejects, takes a second at most. */
   async answers(): Promise<boolean> {
+    return (await this.health()).answers;
+  }
+
+  /** How it is now. Never rejects, takes a second at most. */
+  async health(): Promise<RedisHealth> {
+    const health = await this.#look();
+    if (health.answers && health.trouble !== this.#lastTrouble) {
+      this.#lastTrouble = health.trouble;
+      const { logger, address } = this.#params;
+      if (health.trouble === undefined) {
+        logger.info('Redis takes submissions again', { redis: address });
+      } else {
+        logger.error('submissions are not safe: /readyz answers 503', { redis: address, reason: health.trouble });
+      }
+    }
+    return health;
+  }
+
+  async #look(): Promise<RedisHealth> {
     const { redis, clock } = this.#params;
     if (redis.status !== 'ready') {
-      return false;
+      return { answers: false, trouble: 'Redis does not answer' };
     }
     try {
-      await withTimeout(clock, PING_LIMIT_MS, 'PING', redis.ping());
-      return true;
-    } catch {
-      return false;
+      const isDeleted = await withTimeout(clock, LOOK_LIMIT_MS, 'looking at Redis', this.#mark.isDeleted());
+      const trouble = isDeleted ? 'all data in Redis were deleted' : this.#durabilityProblem;
+      return { answers: true, ...(trouble === undefined ? {} : { trouble }) };
+    } catch (error) {
+      const code = replyCode(error);
+      if (code === undefined) {
+        return { answers: false, trouble: 'Redis does not answer' };
+      }
+      // A full one has no room for the mark either.
+      return code === 'OOM' ? { answers: true } : { answers: true, trouble: REFUSALS[code] ?? `Redis answers ${code}` };
     }
   }
 
@@ -94,11 +158,33 @@ export class RedisWatch implements Service {
       this.#tellOnce('Redis is reachable', `${product} ${version}`, () =>
         logger.info('Redis is reachable', { redis: address, product, version }),
       );
-      for (const warning of warnings) {
-        this.#tellOnce('warning', warning, () => logger.warn('Redis is not set up for jobs to be safe', { warning }));
-      }
+      this.#warn(warnings);
+      await this.#readDurability();
+      await this.health();
     } catch (error) {
       logger.debug('Redis could not be inspected', { error });
+    }
+  }
+
+  /** Of the first server, a wrong setting is a wrong configuration. Later on it is an outage. */
+  async #readDurability(): Promise<void> {
+    const { redis, durability, logger, address } = this.#params;
+    const { problem, warnings } = await readDurabilityFacts(redis, durability);
+    if (problem !== undefined && !this.#wasGood) {
+      logger.error('this Redis cannot keep the durability', { redis: address, durability, problem });
+      this.#unusable.resolve(EXIT_UNUSABLE_REDIS);
+    }
+    this.#wasGood ||= problem === undefined;
+    this.#durabilityProblem =
+      problem === undefined ? undefined : `durability ${durability} cannot be reached: ${problem}`;
+    this.#warn(warnings);
+  }
+
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) {
+      this.#tellOnce('warning', warning, () =>
+        this.#params.logger.warn('Redis is not set up for jobs to be safe', { warning }),
+      );
     }
   }
 
