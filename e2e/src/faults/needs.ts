@@ -18,12 +18,13 @@ function offers(need: Need): boolean {
   }
 }
 
-/** Root, `ip` and `iptables`, and a kernel that lets us: tried once, with a namespace that is removed at once. */
+/** Root, `ip`, `iptables` and `nsenter`, and a kernel that lets us: tried once, with a namespace that is removed at once. */
 function hasNetworkNamespaces(): boolean {
   const name = `orc-probe-${process.pid}`;
   try {
     execFileSync('ip', ['netns', 'add', name], { stdio: 'ignore' });
     execFileSync('ip', ['netns', 'exec', name, 'iptables', '-L', '-n'], { stdio: 'ignore' });
+    execFileSync('nsenter', [`--net=/var/run/netns/${name}`, '--', 'true'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;

@@ -24,15 +24,6 @@ export function checkOverlap(
   });
 }
 
-/** The longest time between two lines that an attempt wrote after its successor had begun; 0 = no overlap at all. */
-export function longestOverlapMs(runs: readonly AttemptRun[]): number {
-  const spans = pairs(runs).map(({ earlier, later }) => {
-    const times = linesAfter(earlier, later).map(({ atMs }) => atMs);
-    return times.length === 0 ? 0 : Math.max(...times) - Math.min(...times);
-  });
-  return Math.max(0, ...spans);
-}
-
 function pairs(runs: readonly AttemptRun[]): { earlier: AttemptRun; later: AttemptRun }[] {
   const inOrder = [...runs].sort((a, b) => a.fence - b.fence || a.firstLine - b.firstLine);
   return inOrder.flatMap((later, index) => inOrder.slice(0, index).map((earlier) => ({ earlier, later })));

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 import type { WorkerView } from '../../harness/api.js';
 import { waitUntil } from '../../harness/wait.js';
 import { processesOfWorker } from '../../harness/processes.js';
+import { Network } from './network.js';
 import { SchedulerSeat } from './scheduler-seat.js';
 import { WorkerSeat } from './worker-seat.js';
 
@@ -19,6 +20,8 @@ export interface FaultClusterOptions {
   slots?: number;
   /** Every hop through a proxy of its own: `worker('worker-1').links[0]`, `scheduler(1).redis`. */
   links?: boolean;
+  /** Each worker on a host of its own, in a network namespace: `cluster.network.drop('worker-1', 'out')`. Not with `links`. */
+  network?: boolean;
   /** Wall clocks can be set, by `setClock(cluster.folder, 'worker-1', 3_600_000)`. */
   clocks?: boolean;
   /** More arguments of redis-server, as ['--appendfsync', 'always']. */
@@ -36,6 +39,7 @@ export class FaultCluster {
   readonly schedulers: SchedulerSeat[] = [];
   readonly workers = new Map<string, WorkerSeat>();
   readonly redisClient: Redis;
+  readonly #network: Network | undefined;
 
   private constructor(
     readonly redis: TestRedis,
@@ -43,6 +47,7 @@ export class FaultCluster {
     readonly options: FaultClusterOptions,
   ) {
     this.redisClient = redis.client();
+    this.#network = options.network === true ? Network.create() : undefined;
   }
 
   static async start(folder: string, options: FaultClusterOptions = {}): Promise<FaultCluster> {
@@ -66,6 +71,13 @@ export class FaultCluster {
   /** Of the schedulers that live, the first. */
   get api(): SchedulerSeat['api'] {
     return (this.schedulers.find((seat) => seat.isRunning) ?? this.scheduler(1)).api;
+  }
+
+  get network(): Network {
+    if (this.#network === undefined) {
+      throw new Error('this cluster was started without `network: true`');
+    }
+    return this.#network;
   }
 
   scheduler(number: number): SchedulerSeat {
@@ -144,6 +156,7 @@ export class FaultCluster {
 
   async kill(): Promise<void> {
     await Promise.all([...this.workers.values(), ...this.schedulers].map((seat) => seat.close()));
+    this.#network?.remove();
     await this.redis.stop();
   }
 }

@@ -56,17 +56,20 @@ export class SchedulerSeat extends Seat {
 
   launch(): Program {
     const { redis, folder, options } = this.#cluster;
-    return this.start(
-      'apps/scheduler/dist/main.js',
-      [
+    const network =
+      options.network === true ? [`--grpc-host=${this.#cluster.network.address}`, '--auth-mode=none'] : [];
+    return this.start({
+      file: 'apps/scheduler/dist/main.js',
+      args: [
         `--redis-url=redis://127.0.0.1:${this.#redis?.port ?? redis.port}`,
         `--http-port=${this.httpPort}`,
         `--grpc-port=${this.grpcPort}`,
+        ...network,
         ...(options.schedulerArgs ?? []),
       ],
-      { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
-      folder,
-    );
+      env: { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
+      cwd: folder,
+    });
   }
 
   async ready(withinMs = READY_WITHIN_MS): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 import { memoryOf } from '../../harness/processes.js';
-import { type Exit, Program } from '../../harness/program.js';
+import { type Exit, Program, type ProgramParams } from '../../harness/program.js';
 
 /** A program's place in a cluster, which outlives its processes: name, ports, log, and how each process ended. */
 export abstract class Seat {
@@ -84,8 +84,8 @@ export abstract class Seat {
     await this.kill();
   }
 
-  protected start(file: string, args: readonly string[], env: Readonly<Record<string, string>>, cwd: string): Program {
-    const program = new Program({ name: this.name, file, args, env, cwd, logFile: this.logFile });
+  protected start(params: Omit<ProgramParams, 'name' | 'logFile'>): Program {
+    const program = new Program({ ...params, name: this.name, logFile: this.logFile });
     this.#programs.push(program);
     return program;
   }

@@ -17,6 +17,9 @@ export class WorkerSeat extends Seat {
   }
 
   static async create(id: string, cluster: FaultCluster): Promise<WorkerSeat> {
+    if (cluster.options.network === true) {
+      cluster.network.addHost(id);
+    }
     const open = cluster.schedulers.map(({ name, grpcPort }) => Link.open(`${id}->${name}`, grpcPort));
     return new WorkerSeat(id, cluster, cluster.options.links === true ? await Promise.all(open) : []);
   }
@@ -31,18 +34,20 @@ export class WorkerSeat extends Seat {
 
   launch(): Program {
     const { folder, options, schedulers } = this.#cluster;
+    const host = options.network === true ? this.#cluster.network.address : '127.0.0.1';
     const ports = schedulers.map(({ grpcPort }, index) => this.#links[index]?.port ?? grpcPort);
-    return this.start(
-      'apps/worker/dist/main.js',
-      [
+    return this.start({
+      file: 'apps/worker/dist/main.js',
+      args: [
         `--id=${this.name}`,
-        `--schedulers=${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
+        `--schedulers=${ports.map((port) => `${host}:${port}`).join(',')}`,
         `--slots=${options.slots ?? 4}`,
         ...(options.workerArgs ?? []),
       ],
-      { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
-      folder,
-    );
+      env: { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
+      cwd: folder,
+      launcher: options.network === true ? this.#cluster.network.launcher(this.name) : [],
+    });
   }
 
   /** Of the executor that works for the present process. */

@@ -1,9 +1,19 @@
 import type { Scenario } from '../scenario.js';
+import { badNetwork } from './bad-network.js';
 import { leaderStops } from './leader-stops.js';
+import { partitions } from './partitions.js';
 import { schedulerEnds } from './scheduler-ends.js';
 import { soak } from './soak.js';
 import { workerEnds } from './worker-ends.js';
 import { workerStops } from './worker-stops.js';
 
 /** All of them, in the order in which they are run and listed. */
-export const scenarios: readonly Scenario[] = [...workerEnds, ...workerStops, ...schedulerEnds, ...leaderStops, soak];
+export const scenarios: readonly Scenario[] = [
+  ...workerEnds,
+  ...workerStops,
+  ...schedulerEnds,
+  ...leaderStops,
+  ...partitions,
+  ...badNetwork,
+  soak,
+];

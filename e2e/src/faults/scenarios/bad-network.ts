@@ -1,0 +1,112 @@
+import { letPass, waitUntil } from '../../harness/wait.js';
+import type { FaultCluster, FaultClusterOptions } from '../cluster/fault-cluster.js';
+import { setClock } from '../cluster/clock.js';
+import type { Link } from '../cluster/link.js';
+import { startLoad } from '../load.js';
+import { span } from '../measure.js';
+import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
+
+const WORKERS = ['worker-1', 'worker-2'];
+
+interface Trouble {
+  id: string;
+  title: string;
+  promise?: string;
+  quick?: boolean;
+  options: FaultClusterOptions;
+  needs?: Scenario['needs'];
+  /** Makes the trouble, for as long as it lasts, and ends it. */
+  trouble: (cluster: FaultCluster, context: ScenarioContext) => Promise<void>;
+}
+
+/** Load on two workers while the network is bad: nobody is cut off for long, so nothing may be lost. */
+function underLoad({ id, title, promise, quick = false, options, needs = [], trouble }: Trouble): Scenario {
+  return {
+    id,
+    title,
+    promise: promise ?? 'no worker is taken for dead, nothing is lost, nothing runs twice',
+    quick,
+    needs,
+    async run(context) {
+      const cluster = await context.cluster({ schedulers: 2, workers: WORKERS, ...options });
+      const stopLoad = startLoad(context.client(), context.random, { jobsPerSecond: 10 });
+      await letPass(2_000);
+      context.recorder.fault({ what: title, target: WORKERS.join(' and ') });
+      await trouble(cluster, context);
+      const healed = performance.now();
+      await letPass(2_000);
+      await stopLoad();
+      const { losses, text } = await context.conclude();
+      requireThat(losses === 0, `${losses} attempts were counted as lost`);
+      return `${text}; all final ${span([performance.now() - healed])} after the end of it`;
+    },
+  };
+}
+
+export const badNetwork: readonly Scenario[] = [
+  underLoad({
+    id: 'N4',
+    title: 'all connections of all workers reset every 2 s, for 20 s',
+    options: { links: true },
+    async trouble(cluster) {
+      for (let round = 0; round < 10; round += 1) {
+        linksOf(cluster).forEach((link) => link.cut());
+        await letPass(2_000);
+      }
+    },
+  }),
+  underLoad({
+    id: 'N6-loss',
+    title: '20 % of all packets lost in both directions, for 40 s',
+    options: { network: true },
+    needs: ['network namespaces'],
+    async trouble({ network }) {
+      WORKERS.forEach((worker) => network.drop(worker, 'both', 0.2));
+      await letPass(40_000);
+      WORKERS.forEach((worker) => network.heal(worker));
+    },
+  }),
+  underLoad({
+    id: 'N6-delay',
+    title: '300 ms delay in each direction between workers and schedulers, for 30 s',
+    options: { links: true },
+    async trouble(cluster) {
+      linksOf(cluster).forEach((link) => link.set({ mode: 'delay', ms: 300 }));
+      await letPass(30_000);
+      linksOf(cluster).forEach((link) => link.set({ mode: 'pass' }));
+    },
+  }),
+  underLoad({
+    id: 'N8',
+    title: 'one scheduler gone for good',
+    promise: 'its workers are on the other one within 10 s, nothing is lost, nothing runs twice',
+    quick: true,
+    options: {},
+    async trouble(cluster, { recorder }) {
+      recorder.fault({ what: 'SIGKILL', target: 'scheduler-2' });
+      await cluster.scheduler(2).kill();
+      const survivor = await cluster.scheduler(1).status();
+      await waitUntil(
+        'all workers are on the other one',
+        async () => (await cluster.scheduler(1).api.workers()).every(({ connectedTo }) => connectedTo === survivor.id),
+        { withinMs: 10_000 },
+      );
+    },
+  }),
+  underLoad({
+    id: 'N9',
+    title: 'wall clocks of a worker and of a scheduler set 1 h forward, then 1 h back, then right again',
+    options: { clocks: true },
+    async trouble(cluster) {
+      for (const offsetMs of [3_600_000, -3_600_000, 0]) {
+        setClock(cluster.folder, 'worker-1', offsetMs);
+        setClock(cluster.folder, 'scheduler-1', offsetMs);
+        await letPass(8_000);
+      }
+    },
+  }),
+];
+
+function linksOf(cluster: FaultCluster): Link[] {
+  return [...cluster.workers.values()].flatMap(({ links }) => [...links]);
+}
