@@ -18,7 +18,7 @@ const readMark = defineScript({
   lua: "#!lua flags=allow-oom\nreturn redis.call('GET', KEYS[1])",
   keys: (key: string) => [key],
   args: () => [],
-  reply: (raw) => (raw === null ? undefined : String(raw)),
+  reply: (raw) => (raw === null ? undefined : (raw as string)),
 });
 
 /**
