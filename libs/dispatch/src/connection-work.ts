@@ -77,10 +77,11 @@ export class ConnectionWork {
     this.wake();
   }
 
-  reported(attemptId: string): void {
-    if (!this.outstanding.report(attemptId)) {
-      this.strange += 1;
-    }
+  /** False: it neither held it nor was given it. */
+  reported(attemptId: string): boolean {
+    const isKnown = this.outstanding.report(attemptId);
+    this.strange += isKnown ? 0 : 1;
+    return isKnown;
   }
 
   /** What one pool has left is for the others. */

@@ -44,27 +44,22 @@ export function parseAttempt(ref: AttemptRef | undefined): NamedAttempt | undefi
 export interface WireReport {
   attempt: NamedAttempt | undefined;
   report: Settlement | GiveBack | undefined;
-}
-
-/** Who sends a report. */
-export interface Reporter {
-  session: string;
-  worker: string;
+  /** Which start it was, from 1; 0 when unknown. */
+  number: number;
 }
 
 export function toReports(
   message: { $case: 'finished'; value: Finished } | { $case: 'returned'; value: Returned },
-  from: Reporter,
 ): WireReport[] {
   if (message.$case === 'finished') {
     return message.value.attempts.map((finished) => {
       const attempt = parseAttempt(finished.attempt);
-      return { attempt, report: attempt && toSettlement(attempt, finished, from) };
+      return { attempt, report: attempt && toSettlement(attempt, finished), number: finished.number };
     });
   }
   return message.value.attempts.map((returned) => {
     const attempt = parseAttempt(returned.attempt);
-    return { attempt, report: attempt && toGiveBack(attempt, returned) };
+    return { attempt, report: attempt && toGiveBack(attempt, returned), number: 0 };
   });
 }
 
@@ -87,11 +82,7 @@ const OUTCOMES: Partial<Record<Outcome, Settlement['outcome']>> = {
 };
 
 /** What it reports about an attempt; undefined when the outcome is none. */
-function toSettlement(
-  attempt: NamedAttempt,
-  finished: FinishedAttempt,
-  { session, worker }: Reporter,
-): Settlement | undefined {
+function toSettlement(attempt: NamedAttempt, finished: FinishedAttempt): Settlement | undefined {
   const outcome = OUTCOMES[finished.outcome];
   if (outcome === undefined) {
     return undefined;
@@ -102,7 +93,6 @@ function toSettlement(
     end: toAttemptEnd(finished, outcome),
     retryable: finished.retryable,
     wasFrozen: finished.wasFrozen,
-    holder: { session, worker, number: finished.number },
     output: finished.output.flatMap((chunk) => toOutputChunk(attempt, chunk) ?? []),
   };
 }

@@ -95,6 +95,22 @@ describe('recovery of a pool', () => {
     expect(idle.assigned).toBe(0);
   });
 
+  it('takes a result whose claim is in the lost tail from the worker that was given it: adopted and settled', async () => {
+    const { dispatch } = await t.scheduler({ duties: false });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    const [ulid] = await t.submit(1);
+    await save();
+    worker.grant(1);
+    const held = await worker.assignment();
+
+    await loseTail();
+    worker.finish([{ ...held, number: 3 }]);
+
+    await worker.recorded();
+    expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 3 });
+    expect(dispatch.counters.staleAttempts).toBe(0);
+  });
+
   it('asks also a session whose registration is in the lost tail: it is dead, and its job moves', async () => {
     const scheduler = await t.scheduler({ duties: false });
     const [ulid] = await t.submit(1);

@@ -133,7 +133,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
         break;
       case 'finished':
       case 'returned':
-        this.onReports(toReports(message, this), this.hello);
+        this.onReports(toReports(message), this.hello);
         break;
       case 'goodbye':
         void this.onGoodbye(this.hello);
@@ -312,13 +312,17 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   }
 
   private onReports(reports: readonly WireReport[], hello: Hello): void {
-    for (const { attempt, report } of reports) {
+    for (const { attempt, report, number } of reports) {
       if (attempt === undefined || report === undefined || !hello.pools.includes(attempt.pool)) {
         this.logger.warn('a report that makes no sense was dropped', { attempt: attempt?.ref });
-      } else {
-        this.work.reported(attempt.key.attemptId);
-        this.deps.pools.of(attempt.pool).report(this, attempt.ref, report);
+        continue;
       }
+      const isKnown = this.work.reported(attempt.key.attemptId);
+      // A job that the store believes unowned is taken back from a lost tail only by whom we know to have it.
+      const holder =
+        isKnown && 'outcome' in report ? { session: this.session, worker: this.worker, number } : undefined;
+      const told = holder === undefined ? report : { ...report, holder };
+      this.deps.pools.of(attempt.pool).report(this, attempt.ref, told);
     }
     const { strangeReports } = this.work;
     if (strangeReports > hello.held.length + MAX_STRANGE_REPORTS) {

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   createUlids,
   type Job,
   type JobRule,
@@ -26,9 +27,18 @@ export interface LogLine {
 
 /** One scheduler's dispatch on connections of its own, with all its services. */
 export interface Scheduler {
+  id: string;
   dispatch: Dispatch;
   lines: LogLine[];
   stop(): Promise<void>;
+}
+
+export interface SchedulerOptions extends Partial<DispatchOptions> {
+  /** Where its store finds the pools. */
+  poolsUrl?: string;
+  /** False: nothing but the streams runs. */
+  duties?: boolean;
+  lockClock?: Clock;
 }
 
 /** A Redis of one test file; each test gets a prefix of its own. */
@@ -42,8 +52,7 @@ export interface DispatchSetup {
   /** Another client of the store, as REST has one. */
   store: RedisQueueStore;
   registry: RedisSessionRegistry;
-  /** `poolsUrl`: where its store finds the pools. Without `duties` nothing but the streams runs. */
-  scheduler(options?: Partial<DispatchOptions> & { poolsUrl?: string; duties?: boolean }): Promise<Scheduler>;
+  scheduler(options?: SchedulerOptions): Promise<Scheduler>;
   submit(
     count: number,
     over?: { pool?: string; spec?: Partial<JobSpec>; rule?: JobRule } & Partial<Omit<NewJob, 'spec' | 'rule'>>,
@@ -121,9 +130,10 @@ async function startScheduler(
   server: TestRedis,
   prefix: string,
   number: number,
-  over: Partial<DispatchOptions> & { poolsUrl?: string; duties?: boolean },
+  over: SchedulerOptions,
 ): Promise<Scheduler> {
-  const { poolsUrl = server.url, duties = true, ...options } = over;
+  const { poolsUrl = server.url, duties = true, lockClock = systemClock, ...options } = over;
+  const id = `scheduler-${number}`;
   const connect = (connectionName: string, url = server.url): ReturnType<typeof createRedis> =>
     createRedis({ url, connectionName });
   const clients = { pools: connect('dispatch', poolsUrl), control: connect('control'), lock: connect('lock') };
@@ -133,9 +143,9 @@ async function startScheduler(
   const logger = recordingLogger(lines);
   const common = { clock: systemClock, random: systemRandom, logger, prefix };
   const news = new QueueNews({ redis: listener, prefix });
-  const lock = new RedlockLock({ ...common, nodes: [clients.lock], ttlMs: 1_000, retryMs: 100 });
+  const lock = new RedlockLock({ ...common, clock: lockClock, nodes: [clients.lock], ttlMs: 1_000, retryMs: 100 });
   const dispatch = createDispatch({
-    schedulerId: `scheduler-${number}`,
+    schedulerId: id,
     store: new RedisQueueStore({ ...common, redis: clients.pools, control: clients.control }),
     registry: new RedisSessionRegistry({ redis: clients.control, prefix }),
     lock,
@@ -159,7 +169,7 @@ async function startScheduler(
     news.close();
     [...Object.values(clients), listener].forEach((client) => client.disconnect());
   };
-  return { dispatch, lines, stop: () => (stopping ??= stop()) };
+  return { id, dispatch, lines, stop: () => (stopping ??= stop()) };
 }
 
 function recordingLogger(lines: LogLine[], base: LogFields = {}): Logger {

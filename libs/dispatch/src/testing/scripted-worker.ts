@@ -48,6 +48,10 @@ export class ScriptedWorker {
   private obedient = false;
   private credit = 0;
   private beating: Timer | undefined;
+  private keeping = false;
+  /** What it finished and did not see recorded. */
+  private readonly unrecorded = new Map<string, FinishedAttempt>();
+  private schedulers: Dispatch[] = [];
   private automatic: ((assignment: Assignment) => void) | undefined;
 
   constructor(params: ScriptedWorkerParams = {}) {
@@ -87,6 +91,9 @@ export class ScriptedWorker {
       state: HeldState.RUNNING,
       number,
     }));
+    for (const { attempt, number } of this.unrecorded.values()) {
+      held.push({ attempt, state: HeldState.FINISHED, number });
+    }
     const value = Hello.fromPartial({
       workerId: this.id,
       session: this.session,
@@ -113,7 +120,11 @@ export class ScriptedWorker {
     for (const { attempt, kind } of welcome.verdicts) {
       if (kind === VerdictKind.GONE && attempt !== undefined) {
         this.held.delete(attempt.attemptId);
+        this.unrecorded.delete(attempt.attemptId);
       }
+    }
+    if (this.unrecorded.size > 0) {
+      this.say({ $case: 'finished', value: { attempts: [...this.unrecorded.values()] } });
     }
     this.lastVerdicts = welcome.verdicts.map(({ attempt, kind }) => `${attempt?.attemptId ?? ''} ${kind}`);
   }
@@ -157,9 +168,10 @@ export class ScriptedWorker {
   }
 
   finish(attempts: readonly Assignment[], over: Partial<FinishedAttempt> = {}): void {
-    const finished = attempts.map(({ attempt }) =>
+    const finished = attempts.map(({ attempt, number }) =>
       FinishedAttempt.fromPartial({
         attempt: attempt!,
+        number,
         outcome: Outcome.SUCCEEDED,
         exitCode: 0,
         retryable: true,
@@ -167,6 +179,9 @@ export class ScriptedWorker {
       }),
     );
     attempts.forEach(({ attempt }) => this.held.delete(attempt!.attemptId));
+    if (this.keeping) {
+      finished.forEach((one) => this.unrecorded.set(one.attempt!.attemptId, one));
+    }
     this.say({ $case: 'finished', value: { attempts: finished } });
   }
 
@@ -186,13 +201,24 @@ export class ScriptedWorker {
   /** From now on it finishes what it is assigned at once, and keeps its credit at `credit`. */
   work(credit: number, onStart: (assignment: Assignment) => void = () => undefined): void {
     this.automatic = onStart;
+    this.keepReports();
     this.credit = credit;
     this.grant(credit);
+  }
+
+  /** From now on a result is kept until it is recorded: said in its Hello, and reported again. */
+  keepReports(): void {
+    this.keeping = true;
   }
 
   /** From now on it says Hello again whenever it is asked to, and then works on. */
   obey(): void {
     this.obedient = true;
+  }
+
+  /** From now on it moves to the next of these whenever it is told Reconnect, with all that it holds, and works on. */
+  roam(schedulers: Dispatch[]): void {
+    this.schedulers = schedulers;
   }
 
   beatEvery(ms: number): void {
@@ -224,6 +250,14 @@ export class ScriptedWorker {
     return this.closed.promise;
   }
 
+  private async moveOn(): Promise<void> {
+    this.break();
+    const [next, ...others] = this.schedulers;
+    this.schedulers = [...others, next as Dispatch];
+    await this.connect(next as Dispatch);
+    this.grant(this.credit);
+  }
+
   private async read(outbox: Outbox, closed: Deferred<CloseReason>): Promise<void> {
     for await (const { message } of outbox) {
       if (message === undefined) {
@@ -239,10 +273,17 @@ export class ScriptedWorker {
           continue;
         }
       }
+      if (message.$case === 'recorded') {
+        message.value.attempts.forEach(({ attemptId }) => this.unrecorded.delete(attemptId));
+      }
       if (message.$case === 'recorded' && this.automatic !== undefined) {
         continue;
       }
       this.inbox.push(message);
+      if (message.$case === 'reconnect' && this.schedulers.length > 0) {
+        void this.moveOn();
+        break;
+      }
       if (message.$case === 'rehello' && this.obedient) {
         this.hello();
         void this.welcomed().then(() => this.grant(this.credit));
