@@ -1,0 +1,235 @@
+import type { ClaimedJob, HeldAttempt, ReconcileReply } from '../store.js';
+import { aChunk } from '../testing/a-chunk.js';
+import { aJob } from '../testing/a-job.js';
+import { failure, returned, success } from '../testing/an-end.js';
+import { savePool } from '../testing/lose-tail.js';
+import { aWant, type QueueBench, type QueueSetup, startBench } from '../testing/setup.js';
+
+const ANOTHER_SERVER = 'e'.repeat(40);
+
+describe('adoption', () => {
+  let bench: QueueBench;
+  let q: QueueSetup;
+
+  beforeAll(async () => {
+    bench = await startBench();
+  });
+  beforeEach(() => {
+    q = bench.setup();
+  });
+  afterEach(() => q.assertInvariants());
+  afterAll(() => bench.stop());
+
+  /** What is done is lost; what it answers is not. */
+  async function lose<T>(work: () => Promise<T>): Promise<T> {
+    const bringBack = await savePool(q.redis, q.base);
+    const kept = await work();
+    await bringBack(ANOTHER_SERVER);
+    return kept;
+  }
+
+  /** A job whose claim was lost. */
+  async function runAndLose(job = aJob(), session = 'a'): Promise<ClaimedJob> {
+    await q.openGate(session);
+    await q.add(job);
+    return lose(() => claim(session));
+  }
+
+  async function claim(session: string): Promise<ClaimedJob> {
+    const epoch = Number(await q.redis.hget(`${q.base}gates`, session));
+    return (await q.store.claim(q.pool, [aWant(session, { epoch })])).jobs[0] as ClaimedJob;
+  }
+
+  async function hello(
+    session: string,
+    held: readonly ClaimedJob[],
+    state: HeldAttempt['state'] = 'running',
+  ): Promise<ReconcileReply> {
+    const request = { session, worker: `worker-of-${session}`, epoch: await q.now(), last: true };
+    return q.store.reconcile(q.pool, { ...request, held: held.map((one) => ({ ...one, state })) });
+  }
+
+  const holder = (job: ClaimedJob) => ({ holder: { session: 'a', worker: 'worker-of-a', number: job.number } });
+
+  it.each(['running', 'frozen', 'finished'] as const)(
+    'adopts what is %s and which Redis believes queued',
+    async (state) => {
+      const job = await runAndLose(aJob({ batchId: 'b' }));
+      expect(await q.state(job.ulid)).toBe('queued');
+
+      const reply = await hello('a', [job], state);
+
+      expect(reply).toEqual({ verdicts: ['held'], requeued: 0, adopted: 1, more: false, orders: [] });
+      expect(await q.record(job.ulid)).toMatchObject({
+        state: 'running',
+        session: 'a',
+        worker: 'worker-of-a',
+        attempt: job.attemptId,
+        fence: String(job.fence),
+        starts: '1',
+      });
+      expect((await q.events()).at(-1)).toBe(`adopted ${job.ulid} 1 worker-of-a a`);
+      expect(await q.store.appendOutput(q.pool, [aChunk(job, 'hello')])).toEqual([{ verdict: 'stored', endOffset: 5 }]);
+      expect(await q.store.settle(q.pool, [success(job)])).toEqual(['accepted']);
+    },
+  );
+
+  it('adopts once, and answers held as often as it is asked', async () => {
+    const job = await runAndLose();
+
+    expect((await hello('a', [job])).adopted).toBe(1);
+    expect(await hello('a', [job])).toMatchObject({ verdicts: ['held'], adopted: 0, requeued: 0 });
+  });
+
+  it('adopts what Redis believes to wait for its time', async () => {
+    const job = await q.run(aJob({ attempts: 3 }), 'a');
+    await q.store.settle(q.pool, [failure(job)]);
+    const second = await lose(async () => {
+      await q.makeDue();
+      return claim('a');
+    });
+    expect(await q.state(job.ulid)).toBe('scheduled');
+
+    expect(await hello('a', [second])).toMatchObject({ verdicts: ['held'], adopted: 1 });
+
+    expect(await q.record(job.ulid)).toMatchObject({ state: 'running', starts: '2', failures: '1' });
+    expect(await q.redis.exists(`${q.base}scheduled`)).toBe(0);
+  });
+
+  it('adopts under the number of the start that its worker was told', async () => {
+    const job = await q.run(aJob(), 'a');
+    await q.store.giveBack(q.pool, [returned(job)]);
+    const third = await lose(async () => {
+      await q.store.giveBack(q.pool, [returned(await claim('a'), { started: true })]);
+      return claim('a');
+    });
+    expect(third.number).toBe(2);
+
+    await hello('a', [third]);
+
+    expect((await q.record(job.ulid))['starts']).toBe('2');
+  });
+
+  it('counts a start whose number is not known', async () => {
+    const job = await runAndLose();
+
+    await hello('a', [{ ...job, number: 0 }]);
+
+    expect((await q.record(job.ulid))['starts']).toBe('1');
+  });
+
+  it('puts it back to its old place when its worker is lost later on', async () => {
+    const job = await runAndLose();
+    const place = (await q.record(job.ulid))['place'];
+    await hello('a', [job]);
+
+    await q.store.reclaim(q.pool, { session: 'a', losses: 1, reason: 'silence' });
+
+    expect(await q.record(job.ulid)).toMatchObject({ state: 'queued', place, losses: '1' });
+  });
+
+  it("adopts what Redis believes at its holder's under an earlier attempt", async () => {
+    const first = await q.run(aJob({ attempts: 3 }), 'a');
+    const second = await lose(async () => {
+      await q.store.giveBack(q.pool, [returned(first)]);
+      return claim('a');
+    });
+
+    expect(await hello('a', [second])).toMatchObject({ verdicts: ['held'], adopted: 1, requeued: 0 });
+    expect((await q.record(first.ulid))['attempt']).toBe(second.attemptId);
+  });
+
+  it('adopts what Redis believes at a session that has not confirmed it since, with an order that it has', async () => {
+    const first = await q.run(aJob(), 'b');
+    await q.openGate('a');
+    await q.store.cancel(q.pool, [first.ulid]);
+    const second: ClaimedJob = { ...first, attemptId: 'lost.0', fence: first.fence + 1, number: 2 };
+    await q.moveServer();
+    await q.store.beginRecovery(q.pool, []);
+
+    const reply = await hello('a', [second]);
+
+    expect(reply).toMatchObject({ verdicts: ['held'], adopted: 1, orders: [{ attemptId: 'lost.0', order: 'cancel' }] });
+    expect(await hello('b', [first])).toMatchObject({ verdicts: ['gone'], requeued: 0 });
+    expect(await q.record(first.ulid)).toMatchObject({ state: 'running', session: 'a', starts: '2' });
+  });
+
+  it('answers gone for what a session has confirmed, whatever the fence', async () => {
+    const job = await q.run(aJob(), 'b');
+    await q.openGate('a');
+    await q.moveServer();
+    await q.store.beginRecovery(q.pool, []);
+    await hello('b', [job]);
+
+    const reply = await hello('a', [{ ...job, attemptId: 'lost.0', fence: job.fence + 1 }]);
+
+    expect(reply).toMatchObject({ verdicts: ['gone'], adopted: 0 });
+    expect(await q.record(job.ulid)).toMatchObject({ session: 'b', attempt: job.attemptId });
+  });
+
+  it('answers gone for an equal fence: that very attempt was closed', async () => {
+    const job = await q.run(aJob(), 'a');
+    await q.store.giveBack(q.pool, [returned(job)]);
+
+    expect(await hello('a', [job])).toMatchObject({ verdicts: ['gone'], adopted: 0 });
+    expect(await q.state(job.ulid)).toBe('queued');
+  });
+
+  it('answers gone for what is final, was removed, or was given back by the worker itself', async () => {
+    const final = await q.run(aJob(), 'a');
+    await q.store.settle(q.pool, [success(final)]);
+    const returnedOne = await runAndLose();
+    const later = { ...final, fence: final.fence + 1 };
+
+    expect((await hello('a', [later, { ...later, ulid: newer(final) }])).verdicts).toEqual(['gone', 'gone']);
+    expect((await hello('a', [returnedOne], 'returned')).verdicts).toEqual(['gone']);
+    expect(await q.state(returnedOne.ulid)).toBe('queued');
+  });
+
+  it('adopts and settles in one step a result from a lost tail', async () => {
+    const job = await runAndLose(aJob({ batchId: 'b' }));
+    const output = [aChunk(job, 'hello')];
+
+    const verdicts = await q.store.settle(q.pool, [success(job, { ...holder(job), output })]);
+
+    expect(verdicts).toEqual(['accepted']);
+    expect(await q.record(job.ulid)).toMatchObject({ state: 'succeeded', starts: '1', attempt: job.attemptId });
+    expect((await q.events()).slice(-2)).toEqual([
+      `adopted ${job.ulid} 1 worker-of-a a`,
+      `succeeded ${job.ulid} 1 worker-of-a`,
+    ]);
+    expect((await q.store.readOutput(q.pool, job.ulid, 1))?.chunks).toHaveLength(1);
+    expect(await q.store.settle(q.pool, [success(job, holder(job))])).toEqual(['repeated']);
+  });
+
+  it('retries what failed in a lost tail', async () => {
+    const job = await runAndLose(aJob({ attempts: 2 }));
+
+    expect(await q.store.settle(q.pool, [failure(job, holder(job))])).toEqual(['accepted']);
+
+    expect(await q.record(job.ulid)).toMatchObject({ state: 'scheduled', failures: '1', starts: '1' });
+  });
+
+  it('does not settle what nobody says who ran it, nor what has been claimed anew', async () => {
+    const job = await runAndLose();
+    expect(await q.store.settle(q.pool, [success(job)])).toEqual(['stale']);
+    await q.redis.hset(`${q.base}calls`, 'server', /run_id:(\w+)/.exec(await q.redis.info('server'))?.[1] ?? '');
+    const anew = await claim('a');
+
+    expect(await q.store.settle(q.pool, [success(job, holder(job))])).toEqual(['stale']);
+    expect(anew.fence).toBeGreaterThan(job.fence);
+    expect((await q.record(job.ulid))['attempt']).toBe(anew.attemptId);
+  });
+
+  it('has nothing to give back of what Redis believes queued', async () => {
+    const job = await runAndLose();
+
+    expect(await q.store.giveBack(q.pool, [returned(job, { reason: 'lease_lost', started: true })])).toEqual(['stale']);
+    expect(await q.record(job.ulid)).toMatchObject({ state: 'queued' });
+  });
+});
+
+/** An id that no job has. */
+function newer(job: ClaimedJob): ClaimedJob['ulid'] {
+  return `${job.ulid.slice(0, -1)}${job.ulid.endsWith('0') ? '1' : '0'}` as ClaimedJob['ulid'];
+}
