@@ -26,6 +26,17 @@ describe('toNewJob', () => {
     });
   });
 
+  it.each([
+    ['atempts', { atempts: 3 }],
+    ['toString', { toString: 'x' }],
+    ['backoff.delayMs', { backoff: { delayMs: 5 } }],
+  ])('refuses %s, which no job has', (path, fields) => {
+    const refused = (): unknown => toNewJob(ULID, 'a', { command: 'true', ...fields } as QueueJob);
+
+    expect(refused).toThrow(expect.objectContaining({ code: 'INVALID_VALUE', path }));
+    expect(refused).toThrow(`${path} is not a field that a job has: expected one of `);
+  });
+
   it('converts durations and instants once', () => {
     const job = toNewJob(ULID, 'a', { handler: 'h', data: [1], timeout: 30, killGrace: '500ms', delay: 0.5 });
 

@@ -19,6 +19,7 @@ import {
   type Ulid,
 } from '@orchestrator/core';
 
+import { requireKnownFields } from './queue-job-fields.js';
 import type { NewJob } from './store.js';
 
 /** What is to be run, and how. Exactly one of `command`, `argv` and `handler`. */
@@ -65,6 +66,7 @@ const MAX_LABELS = 32;
 /** @throws {InvalidValueError} naming the field */
 export function toNewJob(ulid: Ulid, name: string, job: QueueJob): NewJob {
   check(name.length >= 1 && name.length <= MAX_NAME_LENGTH, 'name', `1 to ${MAX_NAME_LENGTH} characters`);
+  requireKnownFields(job);
   const priority = job.priority ?? 0;
   requireInteger(priority, 'priority', MIN_PRIORITY, MAX_PRIORITY);
   check(job.delay === undefined || job.runAt === undefined, 'runAt', 'not beside delay');

@@ -164,8 +164,8 @@ describe('Recovery of a pool, by a real restart of Redis', () => {
   });
 
   async function appendOnlyFile(): Promise<string> {
-    const [, folder = ''] = (await q.redis.config('GET', 'dir'));
-    const [, name = ''] = (await q.redis.config('GET', 'appenddirname'));
+    const [, folder = ''] = await q.redis.config('GET', 'dir');
+    const [, name = ''] = await q.redis.config('GET', 'appenddirname');
     const found = readdirSync(join(folder, name)).find((one) => one.endsWith('.incr.aof'));
     return join(folder, name, found ?? 'none');
   }
