@@ -8,7 +8,7 @@ import type { HttpDeps } from './deps.js';
 import { type Ids, type Submission, submitOnce } from './idempotency.js';
 import { BATCH_ID_PATTERN, BatchRequest, IdParams, WaitQuery } from './job-schema.js';
 import { hangUpSignal, toWaitMs } from './long-polls.js';
-import { ProblemError, toProblemError } from './problem.js';
+import { naming, ProblemError, toProblemError } from './problem.js';
 import { problems, SubmitHeaders } from './schemas.js';
 import { toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
 
@@ -157,6 +157,9 @@ function toPieces(pools: readonly string[], planned: readonly PlannedJob[]): { p
 
 function cutShort(error: unknown, batchId: string, written: number, total: number): ProblemError {
   const { kind, detail } = toProblemError(error);
+  if (kind === 'durability-unknown') {
+    return naming(error, { batchId, written, total, sealed: false });
+  }
   if (kind !== 'store-unavailable' && kind !== 'store-full') {
     return toProblemError(error);
   }

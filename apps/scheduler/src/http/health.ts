@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
 import type { HttpDeps } from './deps.js';
+import { RETRY_AFTER_S } from './problem.js';
 
 const Port = Type.Union([Type.Integer(), Type.Null()]);
 
@@ -42,7 +43,10 @@ export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (_request, reply) => {
         const status = await deps.status();
-        return reply.code(status.status === 'ready' ? 200 : 503).send(status);
+        if (status.status === 'ready') {
+          return status;
+        }
+        return reply.code(503).header('retry-after', String(RETRY_AFTER_S)).send(status);
       },
     );
   };

@@ -10,6 +10,7 @@ import { submitOnce, type Submission } from './idempotency.js';
 import { IdParams, JobListQuery, JobRequest, WaitQuery } from './job-schema.js';
 import { type JobView, JobView as JobViewSchema, toJobView } from './job-view.js';
 import { hangUpSignal, toWaitMs } from './long-polls.js';
+import { naming } from './problem.js';
 import { pageOf, problems, SubmitHeaders, toLimit } from './schemas.js';
 import { type JobDraft, toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
 import { explainWaiting } from './waiting.js';
@@ -104,7 +105,9 @@ function singleSubmission(deps: HttpDeps, draft: JobDraft): Submission<JobView> 
     makeIds: () => ({ ids: [deps.newUlid()] }),
     write: async ({ ids }) => {
       const job = toNewJob(draft, ids[0] ?? '');
-      const reply = await deps.submitter.submit(draft.pool, job);
+      const reply = await deps.submitter.submit(draft.pool, job).catch((error: unknown) => {
+        throw naming(error, { id: toJobId(draft.pool, job.ulid) });
+      });
       const capacity = await deps.workers.capacityHint(draft.pool);
       const submitted = asSubmitted(draft.pool, job, reply.state, reply.createdAt);
       return toJobView(submitted, explainWaiting(submitted, capacity ?? { workers: 1, slots: 0, freeSlots: 1 }));

@@ -1,6 +1,12 @@
 import { InvalidValueError, OrchestratorError } from '@orchestrator/core';
 import { TimeoutError } from '@orchestrator/lifecycle';
-import { InvalidCursorError, SchemaMismatchError, StoreFullError, StoreUnavailableError } from '@orchestrator/queue';
+import {
+  DurabilityUnknownError,
+  InvalidCursorError,
+  SchemaMismatchError,
+  StoreFullError,
+  StoreUnavailableError,
+} from '@orchestrator/queue';
 import { replyCode } from '@orchestrator/redis';
 
 /** What was wrong with which field. */
@@ -42,6 +48,7 @@ export const PROBLEMS = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Something went wrong in the server' },
   'store-unavailable': { status: 503, title: 'The store cannot be reached' },
+  'durability-unknown': { status: 503, title: 'The job is written, its durability is not confirmed' },
   'batch-cut-short': { status: 503, title: 'The batch was written in part' },
   overloaded: { status: 503, title: 'Too many requests wait' },
   'store-full': { status: 507, title: 'The store is full' },
@@ -80,6 +87,17 @@ export class ProblemError extends OrchestratorError {
   }
 }
 
+/** Names what a submission made, for who is to ask about it later. */
+export function naming(error: unknown, extensions: Record<string, unknown>): ProblemError {
+  const problem = toProblemError(error);
+  return problem.kind === 'durability-unknown'
+    ? new ProblemError(problem.kind, problem.detail, {
+        ...problem.options,
+        extensions: { ...problem.options.extensions, ...extensions },
+      })
+    : problem;
+}
+
 /** A 400 about one field. */
 export function invalid(path: string, message: string): ProblemError {
   return new ProblemError('invalid-request', path === '' ? message : `${path}: ${message}`, {
@@ -102,6 +120,13 @@ export function toProblemError(error: unknown): ProblemError {
     return new ProblemError('store-full', 'Redis has no memory left for new jobs; nothing was written', {
       cause: error,
     });
+  }
+  if (error instanceof DurabilityUnknownError) {
+    return new ProblemError(
+      'durability-unknown',
+      'Redis has it and it will run, but a failure of Redis now may lose it; the same Idempotency-Key asks again',
+      { extensions: { durability: 'unknown' }, cause: error },
+    );
   }
   if (isUnavailable(error)) {
     return new ProblemError(

@@ -166,7 +166,7 @@ function closeInOrder(app: FastifyInstance, deps: HttpDeps): void {
 
 function sendProblem(reply: FastifyReply, error: ProblemError): FastifyReply {
   const problem = error.toProblem();
-  if (problem.status === 503) {
+  if (problem.status === 503 || problem.status === 507) {
     void reply.header('retry-after', String(RETRY_AFTER_S));
   }
   return reply

@@ -1,10 +1,16 @@
 import { type AttemptEnd, createUlids, systemClock, systemRandom } from '@orchestrator/core';
 import type { DispatchCounters } from '@orchestrator/dispatch';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
-import { type ClaimedJob, QueueNews, RedisQueueStore } from '@orchestrator/queue';
+import { type ClaimedJob, type Durability, QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createRedis } from '@orchestrator/redis';
 import { silentLogger } from '@orchestrator/telemetry';
-import { startRedis, type TestRedis, type TestRedisOptions } from '@orchestrator/testing';
+import {
+  type FaultProxy,
+  startFaultProxy,
+  startRedis,
+  type TestRedis,
+  type TestRedisOptions,
+} from '@orchestrator/testing';
 
 import type { HttpDeps } from '../http/deps.js';
 import { HttpService } from '../http/http-service.js';
@@ -27,6 +33,8 @@ export interface Answer {
 /** The REST API on a real Redis and a real port, with a hand that does what workers do. */
 export interface ApiBench {
   redis: TestRedis;
+  /** Stands before Redis when the bench was started with `proxied`. */
+  proxy: FaultProxy;
   url: string;
   deps: HttpDeps;
   polls: LongPolls;
@@ -45,15 +53,24 @@ export interface ApiBench {
   stop(): Promise<void>;
 }
 
-export async function startApi(options: TestRedisOptions & { allowedHosts?: string[] } = {}): Promise<ApiBench> {
+export interface ApiOptions extends TestRedisOptions {
+  allowedHosts?: string[];
+  durability?: Durability;
+  /** The way to Redis leads through `proxy`. Default false. */
+  proxied?: boolean;
+}
+
+export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
   const redis = await startRedis(options);
-  const connect = (connectionName: string, subscriber = false): ReturnType<typeof createRedis> =>
-    createRedis({ url: redis.url, connectionName, subscriber });
-  const connections = [connect('submit'), connect('control'), connect('worker'), connect('news', true)] as const;
+  const proxy = await startFaultProxy(redis.port);
+  const { durability = 'memory' } = options;
+  const connect = (connectionName: string): ReturnType<typeof createRedis> =>
+    createRedis({ url: options.proxied === true ? proxy.url : redis.url, connectionName });
+  const connections = [connect('submit'), connect('control'), connect('worker'), connect('news')] as const;
   await Promise.all(connections.map((connection) => connection.connect()));
   const [submit, control, worker, newsConnection] = connections;
   const base = { control, clock: systemClock, random: systemRandom };
-  const store = new RedisQueueStore({ ...base, redis: submit });
+  const store = new RedisQueueStore({ ...base, redis: submit, durability });
   const workerStore = new RedisQueueStore({ ...base, redis: worker });
   const registry = new RedisSessionRegistry({ redis: control });
   const news = new QueueNews({ redis: newsConnection });
@@ -111,6 +128,7 @@ export async function startApi(options: TestRedisOptions & { allowedHosts?: stri
     await service.stop();
     news.close();
     connections.forEach((connection) => connection.disconnect());
+    await proxy.stop();
     await redis.stop();
   };
   await service.start().catch(async (error: unknown) => {
@@ -127,6 +145,7 @@ export async function startApi(options: TestRedisOptions & { allowedHosts?: stri
   };
   return {
     redis,
+    proxy,
     url,
     deps,
     polls,
