@@ -7,6 +7,15 @@ export class ExecutorStartError extends OrchestratorError {
   }
 }
 
+/** Thrown when `/proc` cannot be read for want of file handles or memory: it does not say that a process is gone. */
+export class ProcUnreadableError extends OrchestratorError {
+  constructor(cause: unknown) {
+    super('PROC_UNREADABLE', `/proc cannot be read now: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
 /** Thrown when the module with the handlers could not be loaded. */
 export class HandlerLoadError extends OrchestratorError {
   constructor(

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 
 import type { Clock, Timer } from '@orchestrator/core';
 
@@ -50,7 +50,8 @@ export class ExecutorLink {
   constructor(private readonly params: ExecutorLinkParams) {
     const { entry, setup } = params;
     this.child = spawn(process.execPath, [...NODE_OPTIONS, entry], {
-      cwd: setup.cwd,
+      // Not where commands run: one of them may remove that, and another executor must still start.
+      cwd: '/',
       detached: true,
       env: { ...setup.baseEnvironment, [MARK_VARIABLE]: toMark(setup.owner, EXECUTOR_ROLE) },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -60,7 +61,7 @@ export class ExecutorLink {
       this.stderr = (this.stderr + text.toString()).slice(-STDERR_CHARS);
     });
     this.channel = new FrameChannel({
-      stream: this.child.stdio[CHANNEL_FD] as Duplex,
+      stream: pipeOf(this.child),
       onMessage: (message) => this.accept(message),
       onClosed: () => this.closed.resolve(),
     });
@@ -153,4 +154,10 @@ export class ExecutorLink {
     this.ready.reject(new ExecutorStartError(`the executor ${detail}${said}`));
     onLost(detail + said);
   }
+}
+
+/** Without a file handle left there are no pipes: its error tells so, and what is sent is lost. */
+function pipeOf(child: ChildProcess): Duplex {
+  const stdio = child.stdio as ChildProcess['stdio'] | undefined;
+  return (stdio?.[CHANNEL_FD] as Duplex | undefined) ?? new PassThrough().destroy();
 }

@@ -3,11 +3,13 @@ import type { Logger } from '@orchestrator/telemetry';
 
 import { builtEntry } from './built-entry.js';
 import { pickEnvironment } from './environment.js';
+import { ExecutorStartError } from './errors.js';
 import type { AttemptToRun, Executor, ExecutorEvents, OutputStreamName } from './executor.js';
 import { ExecutorLink } from './executor-link.js';
 import { type MarkOwner, toMarkPrefix } from './mark.js';
 import { ownIdentity } from './proc.js';
 import { toCancelledEnd } from './process/command-end.js';
+import { describeDirectory } from './process/spawn-failure.js';
 import { SURVIVORS_TEXT } from './survivors.js';
 import { sweepUntilNone } from './sweep.js';
 import type { FromExecutor, LastWill, ToExecutor } from './wire.js';
@@ -40,6 +42,7 @@ export interface ExecutorProcessParams {
 /** The executor as a process of its own, watched, and replaced when it is lost. */
 export class ExecutorProcess implements Executor {
   private readonly owner: MarkOwner;
+  private readonly cwd: string;
   private readonly numbered = new Map<number, () => void>();
   /** Handed to the present executor and not ended yet. */
   private readonly handed = new Set<string>();
@@ -58,9 +61,15 @@ export class ExecutorProcess implements Executor {
 
   constructor(private readonly params: ExecutorProcessParams) {
     this.owner = { workerId: params.workerId, session: params.session, process: ownIdentity() };
+    this.cwd = params.cwd ?? process.cwd();
   }
 
+  /** @throws {ExecutorStartError} */
   async start(): Promise<void> {
+    const problem = describeDirectory(this.cwd);
+    if (problem !== undefined) {
+      throw new ExecutorStartError(`the directory for commands, ${JSON.stringify(this.cwd)}, ${problem}`);
+    }
     await this.launch();
   }
 
@@ -150,14 +159,14 @@ export class ExecutorProcess implements Executor {
   }
 
   private async launch(): Promise<void> {
-    const { clock, cwd, entry, environment, lastWill, passEnv } = this.params;
+    const { clock, entry, environment, lastWill, passEnv } = this.params;
     const link = new ExecutorLink({
       clock,
       entry: entry ?? builtEntry('executor-main'),
       setup: {
         owner: this.owner,
         lastWill,
-        cwd: cwd ?? process.cwd(),
+        cwd: this.cwd,
         baseEnvironment: pickEnvironment(environment, passEnv),
       },
       onMessage: (message) => this.accept(message),
@@ -196,6 +205,8 @@ export class ExecutorProcess implements Executor {
         return events.thawed?.(message.attemptIds.filter((attemptId) => this.handed.has(attemptId)));
       case 'freezeLimitReached':
         return events.freezeLimitReached?.(message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)));
+      case 'unstarted':
+        return this.unstarted(message.attemptIds, message.detail);
       case 'done':
         this.numbered.get(message.number)?.();
         this.numbered.delete(message.number);
@@ -204,6 +215,15 @@ export class ExecutorProcess implements Executor {
         return logger[message.level](message.message, message.fields);
       default:
         return;
+    }
+  }
+
+  private unstarted(attemptIds: readonly string[], detail: string): void {
+    const { events, logger } = this.params;
+    const ours = attemptIds.filter((attemptId) => this.handed.delete(attemptId));
+    if (ours.length > 0) {
+      logger.warn('This machine cannot start commands now: they are given back', { attempts: ours.length, detail });
+      events.unstarted(ours, detail);
     }
   }
 

@@ -33,6 +33,8 @@ export interface ExecutorEvents {
   started(attemptId: string, pid: number, startedAtWallMs: number): void;
   output(chunk: ExecutorOutput): void;
   ended(end: ExecutorEnd): void;
+  /** The machine could not start these (no file handles, processes or memory left): nothing of them has run. */
+  unstarted(attemptIds: readonly string[], detail: string): void;
   /** The lease ran out: these were killed. */
   leaseLost(attemptIds: readonly string[]): void;
   /** The lease ran out: everything of these is stopped until `confirmHeld`, `kill` or their freeze limit. */

@@ -4,7 +4,7 @@ import type { Logger } from '@orchestrator/telemetry';
 import { EXECUTOR_ROLE, GUARD_ROLE, type Mark, parseMark } from './mark.js';
 import { hasProc, isAlive, sharesPidNamespace } from './proc.js';
 import { SURVIVORS_TEXT } from './survivors.js';
-import { findMarked, sweepUntilNone } from './sweep.js';
+import { sweepUntilNone, tryToFind } from './sweep.js';
 
 /** An executor whose worker is dead tells the schedulers so before it ends: it is given this long. */
 const LAST_WILL_GRACE_MS = 2_000;
@@ -45,7 +45,7 @@ export async function endLeftovers(params: LeftoversParams): Promise<number> {
   };
   let ended = await sweep(isCommand);
   const untilMs = clock.monotonicMs() + (params.graceMs ?? LAST_WILL_GRACE_MS);
-  while (findMarked((text, pid) => isLeftover(text, pid) !== undefined).length > 0 && clock.monotonicMs() < untilMs) {
+  while (tryToFind((text, pid) => isLeftover(text, pid) !== undefined)?.length !== 0 && clock.monotonicMs() < untilMs) {
     await sleep(clock, LOOK_EVERY_MS);
   }
   ended += await sweep((text, pid) => isLeftover(text, pid) !== undefined);

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+import { ProcUnreadableError } from './errors.js';
 import { MARK_VARIABLE, type ProcessIdentity } from './mark.js';
 
 /** A line of `/proc/<pid>/stat`, as far as it is of use here. */
@@ -13,7 +14,13 @@ export interface ProcessStat extends ProcessIdentity {
 /** False on macOS: groups are still killed there, but what leaves its group is not found. */
 export const hasProc: boolean = existsSync('/proc/self/stat');
 
+/** Undefined when there is no such process, and when that cannot be told. */
 export function readStat(pid: number | 'self'): ProcessStat | undefined {
+  return unlessUnreadable(() => lookAt(pid));
+}
+
+/** @throws {ProcUnreadableError} when it cannot be told whether there is such a process. */
+export function lookAt(pid: number | 'self'): ProcessStat | undefined {
   const text = readProc(pid, 'stat')?.toString('latin1');
   if (text === undefined) {
     return undefined;
@@ -30,12 +37,17 @@ export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, startTime: readStat('self')?.startTime ?? '0' };
 }
 
-/** A zombie does nothing any more, so it is not alive. Without `/proc` only the pid can be asked for. */
+/** A zombie does nothing any more, so it is not alive. Where `/proc` cannot be read only the pid can be asked for. */
 export function isAlive(identity: ProcessIdentity): boolean {
   if (!hasProc) {
     return sendSignal(identity.pid, 0);
   }
-  const stat = readStat(identity.pid);
+  let stat: ProcessStat | undefined;
+  try {
+    stat = lookAt(identity.pid);
+  } catch {
+    return sendSignal(identity.pid, 0);
+  }
   return stat !== undefined && stat.startTime === identity.startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
@@ -52,7 +64,10 @@ export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
-/** The mark of every process that has one and that we may look at. Zombies have none. */
+/**
+ * The mark of every process that has one and that we may look at. Zombies have none.
+ * @throws {ProcUnreadableError} when it cannot be told: who looks for what is left must not take that for nothing.
+ */
 export function readMarks(): { pid: number; mark: string }[] {
   return listPids().flatMap((pid) => {
     const mark = readMark(pid);
@@ -88,15 +103,41 @@ export function listPids(): number[] {
   if (!hasProc) {
     return [];
   }
-  return readdirSync('/proc')
+  return listProc()
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid > 1 && pid !== process.pid);
 }
 
+function listProc(): string[] {
+  try {
+    return readdirSync('/proc');
+  } catch (error) {
+    throw new ProcUnreadableError(error);
+  }
+}
+
+/** Undefined when `/proc` could not be read. */
+export function unlessUnreadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ProcUnreadableError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** These say nothing of the process that was asked for: its reader has no file handle or no memory left. */
+const READERS_TROUBLE = ['EMFILE', 'ENFILE', 'ENOMEM'];
+
 function readProc(pid: number | 'self', file: string): Buffer | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`);
-  } catch {
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && READERS_TROUBLE.includes(String(error.code))) {
+      throw new ProcUnreadableError(error);
+    }
     // It ended, it belongs to somebody else, or there is no /proc.
     return undefined;
   }

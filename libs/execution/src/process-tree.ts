@@ -1,16 +1,21 @@
-import { listPids, type ProcessStat, readMark, readStat, sendSignal } from './proc.js';
+import { listPids, lookAt, type ProcessStat, readMark, readStat, sendSignal, unlessUnreadable } from './proc.js';
 
 /** A process as one look at the machine found it. */
 export interface SeenProcess extends ProcessStat {
   mark: string | undefined;
 }
 
-/** One look at all processes but this one. A pid that changes hands meanwhile is no longer what its start time says. */
-export function readProcesses(): SeenProcess[] {
-  return listPids().flatMap((pid) => {
-    const stat = readStat(pid);
-    return stat === undefined ? [] : [{ ...stat, mark: readMark(pid) }];
-  });
+/**
+ * One look at all processes but this one. A pid that changes hands meanwhile is no longer what its start time says.
+ * Undefined when not all could be looked at: that says of none that it is gone.
+ */
+export function readProcesses(): SeenProcess[] | undefined {
+  return unlessUnreadable(() =>
+    listPids().flatMap((pid) => {
+      const stat = lookAt(pid);
+      return stat === undefined ? [] : [{ ...stat, mark: readMark(pid) }];
+    }),
+  );
 }
 
 export interface AttemptTree {

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '@orchestrator/core';
 
-import { readMark, readMarks, readStat, sendSignal } from './proc.js';
+import { lookAt, readMark, readMarks, readStat, sendSignal, unlessUnreadable } from './proc.js';
 import { type Survivors, SurvivorWatch } from './survivors.js';
 
 export interface MarkedProcess {
@@ -10,13 +10,16 @@ export interface MarkedProcess {
   processGroup: number;
 }
 
-/** One look at all processes. Those whose mark is asked for, each with the identity that a signal needs. */
+/**
+ * One look at all processes. Those whose mark is asked for, each with the identity that a signal needs.
+ * @throws {ProcUnreadableError} when not all could be looked at.
+ */
 export function findMarked(matches: (mark: string, pid: number) => boolean): MarkedProcess[] {
   return readMarks().flatMap(({ pid, mark }) => {
     if (!matches(mark, pid)) {
       return [];
     }
-    const stat = readStat(pid);
+    const stat = lookAt(pid);
     // Read again after the identity: a pid that changed hands in between has another mark or none.
     return stat !== undefined && readMark(pid) === mark
       ? [{ pid, mark, startTime: stat.startTime, processGroup: stat.processGroup }]
@@ -27,6 +30,11 @@ export function findMarked(matches: (mark: string, pid: number) => boolean): Mar
 /** Signals it if it is still the process that was found. */
 export function signalMarked(found: MarkedProcess, signal: NodeJS.Signals): boolean {
   return readStat(found.pid)?.startTime === found.startTime && sendSignal(found.pid, signal);
+}
+
+/** Undefined when it could not be told: that is no answer, and the next look may give one. */
+export function tryToFind(matches: (mark: string, pid: number) => boolean): MarkedProcess[] | undefined {
+  return unlessUnreadable(() => findMarked(matches));
 }
 
 /** A process that forks while it is looked for may be missed once: only this many empty looks in a row are an answer. */
@@ -50,13 +58,13 @@ export async function sweepUntilNone({ clock, matches, onSurvivors }: SweepParam
   const met = new Set<string>();
   const survivors = new SurvivorWatch(clock, onSurvivors);
   for (let clean = 0; clean < CLEAN_LOOKS;) {
-    const found = findMarked(matches);
-    clean = found.length === 0 ? clean + 1 : 0;
-    for (const marked of found) {
+    const found = tryToFind(matches);
+    clean = found?.length === 0 ? clean + 1 : 0;
+    for (const marked of found ?? []) {
       met.add(`${marked.pid}-${marked.startTime}`);
       signalMarked(marked, 'SIGKILL');
     }
-    survivors.note(found.map(({ pid }) => pid));
+    survivors.note((found ?? []).map(({ pid }) => pid));
     if (clean < CLEAN_LOOKS) {
       await sleep(clock, survivors.areStubborn ? STUBBORN_LOOK_MS : LOOK_EVERY_MS);
     }

@@ -40,6 +40,8 @@ export type FromExecutor =
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }
   | { kind: 'leaseLost' | 'frozen' | 'thawed' | 'freezeLimitReached'; attemptIds: string[] }
+  /** For want of something that only the machine can give: nothing of these has run. */
+  | { kind: 'unstarted'; attemptIds: string[]; detail: string }
   | { kind: 'done'; number: number }
   | { kind: 'pong'; number: number }
   | { kind: 'log'; level: 'info' | 'warn'; message: string; fields: Record<string, unknown> };

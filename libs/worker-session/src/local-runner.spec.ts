@@ -40,6 +40,7 @@ describe('LocalRunner', () => {
         started: () => undefined,
         output: () => undefined,
         ended: (end) => ended.push(end),
+        unstarted: () => undefined,
         leaseLost: (ids) => lost.push([...ids]),
         executorLost: () => undefined,
       },

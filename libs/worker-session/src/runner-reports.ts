@@ -56,6 +56,11 @@ export class RunnerReports implements RunnerEvents {
     }
   }
 
+  unstarted(attemptIds: readonly string[], detail: string): void {
+    this.params.logger.debug('attempts could not be started on this machine', { attempts: attemptIds.length, detail });
+    this.lost(attemptIds, 'unstarted', false);
+  }
+
   leaseLost(attemptIds: readonly string[]): void {
     this.lost(attemptIds, 'lease_lost');
   }
@@ -81,12 +86,12 @@ export class RunnerReports implements RunnerEvents {
     this.lost(attemptIds, 'executor_lost');
   }
 
-  private lost(attemptIds: readonly string[], reason: ReturnReason): void {
+  private lost(attemptIds: readonly string[], reason: ReturnReason, started = true): void {
     for (const id of attemptIds) {
       const attempt = this.params.flow.attempts.get(id);
       // One that is being handed back anyway keeps its own reason.
       if (attempt !== undefined && isWithRunner(attempt)) {
-        this.params.flow.keepReturned(attempt, reason, true);
+        this.params.flow.keepReturned(attempt, reason, started);
       }
     }
   }

@@ -98,6 +98,17 @@ describe('WorkerSession: results', () => {
     ]);
   });
 
+  it('returns for free what the machine could not start', () => {
+    const bench = new SessionBench().welcomed();
+    bench.session.receive(assign(100, 'a.0'));
+
+    bench.runner.events.unstarted(['a.0'], 'too many files open');
+
+    expect(only(bench.sent(), 'returned')[0]?.attempts).toEqual([
+      { attempt: aRef('a.0'), reason: ReturnReason.UNSTARTED, started: false },
+    ]);
+  });
+
   it('reports a job that it cannot read as failed', () => {
     const bench = new SessionBench().welcomed();
 

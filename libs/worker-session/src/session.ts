@@ -221,6 +221,7 @@ export class WorkerSession {
       started: (attemptId, pid) => this.told.started(attemptId, pid),
       output: (chunk) => this.told.output(chunk),
       ended: (ended) => this.told.ended(ended),
+      unstarted: (attemptIds, detail) => this.told.unstarted(attemptIds, detail),
       leaseLost: (attemptIds) => this.told.leaseLost(attemptIds),
       frozen: (attemptIds) => {
         this.told.frozen(attemptIds);

@@ -29,6 +29,8 @@ export interface CommandAttemptParams {
   onStarted: (pid: number, startedAtWallMs: number) => void;
   /** Called once, unless it was killed before. */
   onEnded: (end: ExecutorEnd) => void;
+  /** The machine could not start it: nothing of it has run. Called instead of `onEnded`. */
+  onUnable: (detail: string) => void;
 }
 
 /**
@@ -257,10 +259,15 @@ export class CommandAttempt {
 
   private failToStart(error: unknown): void {
     if (!this.silenced && this.exit === undefined && this.pid <= 1) {
-      const { attempt, cwd, onEnded } = this.params;
+      const { attempt, cwd, onEnded, onUnable } = this.params;
       this.silence();
       this.destroyStreams();
-      onEnded(toSpawnErrorEnd(attempt.attemptId, toSpawnFailure(error, attempt, cwd), this.startedAtWallMs));
+      const failure = toSpawnFailure(error, attempt, cwd);
+      if (failure.isMachines) {
+        onUnable(failure.message);
+      } else {
+        onEnded(toSpawnErrorEnd(attempt.attemptId, failure, this.startedAtWallMs));
+      }
     }
   }
 

@@ -16,6 +16,7 @@ import { LiveOutput } from './live-output.js';
 import { MarkSweeper } from './mark-sweeper.js';
 import { createOomRaiser } from './oom-score.js';
 import { PipePool } from './pipe-pool.js';
+import { StartRetries } from './start-retries.js';
 import { WorkerEnd } from './worker-end.js';
 
 /** Started in one turn of the event loop; in between, pipes are read and ends noticed. */
@@ -38,7 +39,8 @@ export class ExecutorServer {
   private readonly freezer: Freezer;
   private readonly frozen: FrozenAttempts;
   private readonly raiseOom = createOomRaiser();
-  private readonly pipes = new PipePool();
+  private readonly pipes: PipePool;
+  private readonly retries: StartRetries;
   private waiting: AttemptToRun[] = [];
   private pumping = false;
   private setup: ExecutorSetup | undefined;
@@ -48,10 +50,19 @@ export class ExecutorServer {
   constructor(private readonly params: ExecutorServerParams) {
     const { channel, clock, uptimeMs } = params;
     this.sweeper = new MarkSweeper(clock, (survivors) => this.log(SURVIVORS_TEXT, { ...survivors }));
+    this.pipes = new PipePool(clock);
     this.live = new LiveOutput({
       clock,
       send: (chunk) => channel.send({ kind: 'output', chunk }),
       congested: () => channel.congested,
+    });
+    this.retries = new StartRetries({
+      clock,
+      again: (attempts) => {
+        this.waiting.unshift(...attempts);
+        this.pump();
+      },
+      giveBack: (attemptIds, detail) => channel.send({ kind: 'unstarted', attemptIds, detail }),
     });
     this.lease = new LeaseWatch({
       clock,
@@ -169,7 +180,12 @@ export class ExecutorServer {
       onStarted: (pid, startedAtWallMs) => channel.send({ kind: 'started', attemptId, pid, startedAtWallMs }),
       onEnded: (end) => {
         this.attempts.delete(attemptId);
+        this.retries.remove(attemptId);
         channel.send({ kind: 'ended', end });
+      },
+      onUnable: (detail) => {
+        this.attempts.delete(attemptId);
+        this.retries.add(attempt, detail);
       },
     });
     this.attempts.set(attemptId, command);
@@ -177,17 +193,18 @@ export class ExecutorServer {
   }
 
   private refuse(attempts: readonly AttemptToRun[]): void {
+    attempts.forEach(({ attemptId }) => this.retries.remove(attemptId));
     if (attempts.length > 0) {
       this.params.channel.send({ kind: 'leaseLost', attemptIds: attempts.map((attempt) => attempt.attemptId) });
     }
   }
 
   private cancel(attemptId: string, reason: string): void {
-    const unstarted = this.waiting.find((attempt) => attempt.attemptId === attemptId);
-    if (unstarted === undefined) {
+    const waits = this.waiting.some((attempt) => attempt.attemptId === attemptId);
+    if (!waits && !this.retries.remove(attemptId)) {
       this.attempts.get(attemptId)?.cancel(reason);
     } else {
-      this.waiting = this.waiting.filter((attempt) => attempt !== unstarted);
+      this.waiting = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
       const startedAtWallMs = this.params.clock.wallMs();
       this.params.channel.send({ kind: 'ended', end: toCancelledEnd(attemptId, reason, startedAtWallMs) });
     }
@@ -196,6 +213,7 @@ export class ExecutorServer {
   private async kill(attemptIds: readonly string[]): Promise<void> {
     const doomed = new Set(attemptIds);
     this.waiting = this.waiting.filter((attempt) => !doomed.has(attempt.attemptId));
+    doomed.forEach((attemptId) => this.retries.remove(attemptId));
     await Promise.all(
       attemptIds.map(async (attemptId) => {
         await this.attempts.get(attemptId)?.kill();
@@ -228,7 +246,8 @@ export class ExecutorServer {
   }
 
   private allIds(): string[] {
-    return [...this.attempts.keys(), ...this.waiting.map((attempt) => attempt.attemptId)];
+    const unstarted = this.waiting.map((attempt) => attempt.attemptId);
+    return [...this.attempts.keys(), ...unstarted, ...this.retries.ids()];
   }
 
   private done(number: number): void {

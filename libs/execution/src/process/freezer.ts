@@ -61,7 +61,7 @@ export class Freezer {
       return false;
     }
     // What was started and stopped since the last look is to be continued, too.
-    this.note(held, readProcesses());
+    this.note(held, readProcesses() ?? []);
     for (const seen of held.stopped.values()) {
       if (!may()) {
         held.clean = 0;
@@ -103,6 +103,9 @@ export class Freezer {
     }
     const startedAtMs = this.clock.monotonicMs();
     const processes = readProcesses();
+    if (processes === undefined) {
+      return this.schedule(URGENT_LOOK_MS);
+    }
     this.held.forEach((held) => this.stop(held, processes));
     this.lastLookMs = this.clock.monotonicMs() - startedAtMs;
     const urgent = [...this.held.values()].some(({ clean }) => clean < CLEAN_LOOKS);

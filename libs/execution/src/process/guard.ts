@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
 import { type Clock, sleep } from '@orchestrator/core';
 
@@ -64,7 +65,8 @@ export class Guard {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     child.on('error', () => undefined);
-    child.stdin.on('error', () => undefined);
+    // Without a file handle left there is no pipe either: it failed, and is tried again.
+    (child.stdin as Writable | undefined)?.on('error', () => undefined);
     child.once('close', () => void this.restart());
     this.child = child;
   }

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@orchestrator/core';
 
 import { type Survivors, SurvivorWatch } from '../survivors.js';
-import { CLEAN_LOOKS, findMarked, type MarkedProcess, signalMarked } from '../sweep.js';
+import { CLEAN_LOOKS, type MarkedProcess, signalMarked, tryToFind } from '../sweep.js';
 
 /** After its end an attempt is looked for this much later, together with all others that ended by then. */
 const ENDED_LOOK_MS = 1_000;
@@ -92,13 +92,18 @@ export class MarkSweeper {
   private look(): void {
     const startedAtMs = this.clock.monotonicMs();
     const found = new Map<string, MarkedProcess[]>();
-    for (const marked of findMarked((mark) => this.hunts.has(mark))) {
+    const looked = tryToFind((mark) => this.hunts.has(mark));
+    for (const marked of looked ?? []) {
       found.set(marked.mark, [...(found.get(marked.mark) ?? []), marked]);
     }
     this.dueAtMs = Infinity;
     this.lastLookMs = this.clock.monotonicMs() - startedAtMs;
     for (const [mark, hunt] of this.hunts) {
-      this.act(mark, hunt, found.get(mark) ?? []);
+      if (looked === undefined) {
+        this.schedule(LOOK_AFTER_MS[hunt.mode]);
+      } else {
+        this.act(mark, hunt, found.get(mark) ?? []);
+      }
     }
   }
 

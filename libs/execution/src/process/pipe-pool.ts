@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import type { Clock } from '@orchestrator/core';
 
 import { createDeferred, type Deferred } from '../deferred.js';
 import { DEFAULT_PATH } from '../environment.js';
 
 const BATCH = 96;
 const LOW = 32;
+const PAUSE_MS = 1_000;
 const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export interface PipeEnds {
@@ -23,23 +27,20 @@ export interface PipeEnds {
  * twice and remove the name, so names are made in advance, many with one `mkfifo`.
  */
 export class PipePool {
-  readonly directory: string | undefined;
+  readonly directory = join(tmpdir(), `orchestrator-pipes-${randomUUID()}`);
   private names: string[] = [];
   private made = 0;
   private filling: Deferred<void> | undefined;
-  private usable: boolean;
+  private pausedUntilMs = -Infinity;
 
-  constructor() {
-    try {
-      this.directory = mkdtempSync(join(tmpdir(), 'orchestrator-pipes-'));
-    } catch {
-      // Nothing can be written here: commands get sockets.
-    }
-    this.usable = this.directory !== undefined;
-  }
+  constructor(private readonly clock: Clock) {}
 
-  /** Resolves when so many can be taken, or never could be. */
+  /** Resolves when so many can be taken, or cannot be made now. */
   async reserve(count: number): Promise<void> {
+    if (this.names.length > 0 && !existsSync(this.names.at(-1) ?? '')) {
+      // Somebody has tidied up.
+      this.names = [];
+    }
     while (this.usable && this.names.length < count) {
       await this.fill();
     }
@@ -54,9 +55,7 @@ export class PipePool {
   }
 
   remove(): void {
-    if (this.directory !== undefined) {
-      rmSync(this.directory, { recursive: true, force: true });
-    }
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   private take(openEnds: (open: (flags: number) => number) => PipeEnds): PipeEnds | undefined {
@@ -75,11 +74,18 @@ export class PipePool {
       unlinkSync(name);
       return ends;
     } catch {
-      // Too many files are open, or somebody has tidied up: the names are made again.
+      // Too many files are open, or it is gone.
       opened.forEach((end) => closeSync(end));
-      this.names = [];
+      if (existsSync(name)) {
+        this.names.push(name);
+      }
       return undefined;
     }
+  }
+
+  /** Where none could be made (a full disk, no process left) commands get sockets for a while. */
+  private get usable(): boolean {
+    return this.clock.monotonicMs() >= this.pausedUntilMs;
   }
 
   private fill(): Promise<void> {
@@ -90,18 +96,18 @@ export class PipePool {
   private make(): Deferred<void> {
     const filling = createDeferred();
     this.filling = filling;
-    const names = Array.from({ length: BATCH }, () => join(this.directory ?? '', String((this.made += 1))));
+    const names = Array.from({ length: BATCH }, () => join(this.directory, String((this.made += 1))));
     const done = (ok: boolean): void => {
       if (ok) {
         this.names.push(...names);
       } else {
-        this.usable = false;
+        this.pausedUntilMs = this.clock.monotonicMs() + PAUSE_MS;
       }
       this.filling = undefined;
       filling.resolve();
     };
     try {
-      mkdirSync(this.directory ?? '', { recursive: true, mode: 0o700 });
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     } catch {
       done(false);
       return filling;

@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 
 import type { AttemptToRun, OutputStreamName } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
+import { HIGHEST_PIPE } from './file-limit.js';
 import { openInputFile } from './input-file.js';
 import type { PipeEnds, PipePool } from './pipe-pool.js';
 
@@ -29,7 +30,7 @@ export interface SpawnedCommand {
 /** All reads go through one buffer: what is to be kept is copied at once. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Starts it as a session of its own. @throws what Node throws at once: NUL bytes, too large an environment. */
+/** Starts it as a session of its own. @throws what Node throws at once: NUL bytes, too large an environment, no file handle left. */
 export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): SpawnedCommand {
   const { baseEnvironment, cwd, mark, onData, pipes, raiseOom } = context;
   const [file, args] = toProgram(attempt);
@@ -38,8 +39,12 @@ export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): Spaw
   const stdout = pipes.openOutput();
   const stderr = pipes.openOutput();
   const ends = [stdout, stderr].filter((pair) => pair !== undefined);
+  const tooMany = ends.some(({ own, theirs }) => Math.max(own, theirs) > HIGHEST_PIPE);
   let child: ChildProcess;
   try {
+    if (tooMany) {
+      throw Object.assign(new Error('too many pipes are open'), { code: 'EMFILE' });
+    }
     const first = attempt.stdin === undefined ? 'ignore' : (stdin ?? 'pipe');
     const stdio: StdioOptions = [first, stdout?.theirs ?? 'pipe', stderr?.theirs ?? 'pipe'];
     child = raiseOom(() => spawn(file, args, { cwd, detached: true, env, stdio }));

@@ -25,6 +25,7 @@ export interface ExecutorHarness {
   thawed(): Promise<readonly string[]>;
   freezeLimitReached(): Promise<readonly string[]>;
   executorLost(): Promise<{ attemptIds: readonly string[]; detail: string }>;
+  unstarted(): Promise<{ attemptIds: readonly string[]; detail: string }>;
   /** Resolves when the attempt's output so far contains the text. */
   printed(attemptId: string, text: string): Promise<void>;
   /** What was reported ended. */
@@ -62,6 +63,7 @@ export async function startExecutor(
         ends.push(end);
         emitter.emit('ended', end.attemptId);
       },
+      unstarted: (attemptIds, detail) => void emitter.emit('unstarted', { attemptIds, detail }),
       leaseLost: (attemptIds) => void emitter.emit('leaseLost', attemptIds),
       frozen: (attemptIds) => void emitter.emit('frozen', attemptIds),
       thawed: (attemptIds) => void emitter.emit('thawed', attemptIds),
@@ -102,6 +104,7 @@ export async function startExecutor(
     thawed: () => next('thawed'),
     freezeLimitReached: () => next('freezeLimitReached'),
     executorLost: () => next('executorLost'),
+    unstarted: () => next('unstarted'),
     printed: async (attemptId, text) => {
       await until('output', () => {
         const mine = chunks.filter((chunk) => chunk.attemptId === attemptId);

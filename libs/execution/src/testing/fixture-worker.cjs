@@ -17,6 +17,7 @@ const executor = new ExecutorProcess({
     started: (attemptId, pid) => say({ started: attemptId, pid }),
     output: () => undefined,
     ended: (end) => say({ ended: end.attemptId }),
+    unstarted: (attemptIds) => say({ unstarted: attemptIds }),
     leaseLost: (attemptIds) => say({ leaseLost: attemptIds }),
     frozen: (attemptIds) => say({ frozen: attemptIds }),
     executorLost: (attemptIds) => say({ executorLost: attemptIds }),

@@ -8,7 +8,7 @@ const TREE_PROCESSES = 6;
 
 /** All of an attempt by its leader's pid, without zombies. */
 export function treeOf(leader: number): SeenProcess[] {
-  const processes = readProcesses();
+  const processes = readProcesses() ?? [];
   const mark = processes.find(({ pid }) => pid === leader)?.mark;
   return mark === undefined ? [] : membersOf(processes, { mark, leader }).filter(({ state }) => state !== 'Z');
 }
