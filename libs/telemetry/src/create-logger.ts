@@ -1,9 +1,10 @@
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 
 import { type Clock, sleep, systemClock } from '@orchestrator/core';
 import { createLogger as createWinston, format as winstonFormat, type Logger as Winston, transports } from 'winston';
 
 import { formatLine, type LogFormat } from './log-line.js';
+import { LineWriter } from './line-writer.js';
 import type { LogFields, Logger } from './logger.js';
 import { createRedact } from './redact.js';
 
@@ -27,7 +28,7 @@ export interface CreateLoggerOptions {
 }
 
 export interface ClosableLogger extends Logger {
-  /** Lines not written because whoever reads them had stalled. */
+  /** Lines not written because whoever reads them had stalled or failed. */
   readonly dropped: number;
   /** Resolves when all lines so far were handed on, or after `FLUSH_LIMIT_MS`. Call it before the process ends. */
   flush(): Promise<void>;
@@ -46,8 +47,7 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   const { stream, clock = systemClock, maxBufferedBytes = MAX_BUFFERED_BYTES } = options;
   const redact = createRedact(options.secrets ?? []);
   const colours = options.colours ?? (stream as { isTTY?: boolean }).isTTY === true;
-  let dropped = 0;
-  let reported = 0;
+  const own = options.fields ?? {};
   let closed = false;
 
   const render = (level: string, message: string, fields: LogFields): string =>
@@ -57,28 +57,27 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
       colours,
     );
 
+  const writer = new LineWriter({
+    stream,
+    maxBufferedBytes,
+    describe: (count, error) =>
+      render('warn', 'log lines were dropped: their reader had stalled or failed', { ...own, dropped: count, error }),
+  });
   const bounded = winstonFormat((info) => {
-    if (stream.destroyed || stream.writableLength > maxBufferedBytes) {
-      dropped += 1;
+    if (writer.isFull) {
+      writer.drop();
       return false;
     }
-    let line = render(info.level, info.message as string, info['fields'] as LogFields);
-    if (dropped > reported) {
-      line = `${render('warn', 'log lines were dropped because their reader had stalled', { dropped: dropped - reported })}\n${line}`;
-      reported = dropped;
-    }
-    (info as Record<symbol, unknown>)[LINE] = line;
+    (info as Record<symbol, unknown>)[LINE] = render(info.level, info.message as string, info['fields'] as LogFields);
     return info;
   });
 
   const winston = createWinston({
     level: options.level,
     format: bounded(),
-    transports: [new transports.Stream({ stream, eol: '\n' })],
+    transports: [new transports.Stream({ stream: toSink(writer), eol: '' })],
     exitOnError: false,
   });
-  // A closed pipe (EPIPE) must not take the process with it; its lines are counted as dropped.
-  stream.on('error', () => undefined);
 
   const flush = async (): Promise<void> => {
     const until = clock.monotonicMs() + FLUSH_LIMIT_MS;
@@ -87,7 +86,7 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
     }
   };
 
-  const logger = scoped(winston, () => closed, options.fields ?? {});
+  const logger = scoped(winston, () => closed, own);
   return Object.defineProperty(
     {
       ...logger,
@@ -99,8 +98,19 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
       },
     } as ClosableLogger,
     'dropped',
-    { get: () => dropped, enumerable: true },
+    { get: () => writer.dropped, enumerable: true },
   );
+}
+
+/** Takes every line at once: waiting is not for those who log. */
+function toSink(writer: LineWriter): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      writer.write(line);
+      done();
+    },
+  });
 }
 
 function scoped(winston: Winston, isClosed: () => boolean, own: LogFields): Logger {
