@@ -70,7 +70,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit, durability });
   const dispatchStore = new RedisQueueStore({ ...storeBase, redis: redis.dispatch });
   const registry = new RedisSessionRegistry({ redis: redis.control, prefix });
-  const news = new QueueNews({ redis: redis.news, prefix, logger: part('news') });
+  const news = new QueueNews({ redis: redis.news, prefix, clock, logger: part('news') });
   const lock = new RedlockLock({ nodes: redis.locks, clock, random, logger: part('lock'), prefix });
 
   // Workers: over gRPC.

@@ -1,4 +1,5 @@
 import { createRedis } from '@orchestrator/redis';
+import { ManualClock, startFaultProxy } from '@orchestrator/testing';
 
 import type { NewsEvent } from './news.js';
 import { QueueNews } from './queue-news.js';
@@ -17,7 +18,7 @@ describe('QueueNews', () => {
   });
   beforeEach(() => {
     q = bench.setup();
-    redis = createRedis({ url: bench.server.url, connectionName: 'news', subscriber: true });
+    redis = createRedis({ url: bench.server.url, connectionName: 'news' });
     news = new QueueNews({ redis, prefix: q.prefix });
   });
   afterEach(() => {
@@ -104,5 +105,35 @@ describe('QueueNews', () => {
     await q.add(aJob());
 
     await expect(heard).resolves.toBeDefined();
+  });
+
+  it('makes a connection again that has become silent, and hears what comes then', async () => {
+    const proxy = await startFaultProxy(bench.server.port);
+    const clock = new ManualClock();
+    const silent = createRedis({ url: proxy.url, connectionName: 'news' });
+    const listening = new QueueNews({ redis: silent, prefix: q.prefix, clock });
+    try {
+      await silent.connect();
+      const heard = new Promise((resolve) => listening.subscribe(q.pool, resolve));
+      await subscribers(1);
+      const closed = new Promise((resolve) => silent.once('close', resolve));
+
+      const lost = proxy.loseAnswers();
+      clock.advance(2_000);
+      await lost;
+      clock.advance(2_000);
+
+      await closed;
+      proxy.heal();
+      await new Promise((resolve) => silent.once('ready', resolve));
+      await subscribers(1);
+      await q.add(aJob());
+      await heard;
+    } finally {
+      listening.close();
+      silent.disconnect();
+      await proxy.stop();
+    }
+    expect(clock.pendingTimers).toBe(0);
   });
 });

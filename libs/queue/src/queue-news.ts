@@ -1,16 +1,21 @@
-import type { RedisClient } from '@orchestrator/redis';
+import { type Clock, systemClock, type Timer } from '@orchestrator/core';
+import { COMMAND_TIMEOUT_MS, type RedisClient } from '@orchestrator/redis';
 import { type Logger, silentLogger } from '@orchestrator/telemetry';
 
 import { queueKeys } from './keys.js';
 import { type NewsEvent, parseNews } from './news.js';
 
 export interface QueueNewsParams {
-  /** A connection of its own (`createRedis` with `subscriber`): it can do nothing else. Closed by whoever made it. */
+  /** A connection of its own: it can do nothing else. Closed by whoever made it. */
   redis: RedisClient;
+  /** Default `systemClock`. */
+  clock?: Clock;
   /** Default `DEFAULT_PREFIX`. */
   prefix?: string;
   logger?: Logger;
 }
+
+const PING_EVERY_MS = 2_000;
 
 /** All events of one script call. */
 export type NewsListener = (events: NewsEvent[], pool: string) => void;
@@ -18,15 +23,19 @@ export type NewsListener = (events: NewsEvent[], pool: string) => void;
 /**
  * Hears what happens in pools, over one connection. News only hurry: what is published while the connection is down, or
  * before Redis has the subscription, is not heard. Whoever needs to know asks the store as well, from time to time.
+ * While somebody listens it asks Redis for a sign of life: a connection that hears nothing may be dead without a trace.
  */
 export class QueueNews {
   readonly #redis: RedisClient;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #channelOf: (pool: string) => string;
   readonly #pools = new Map<string, { pool: string; listeners: Set<NewsListener> }>();
+  #pinging: Timer | undefined;
 
   constructor(params: QueueNewsParams) {
     this.#redis = params.redis;
+    this.#clock = params.clock ?? systemClock;
     this.#logger = params.logger ?? silentLogger;
     const keys = queueKeys(params.prefix);
     this.#channelOf = (pool) => keys.news(pool);
@@ -44,6 +53,7 @@ export class QueueNews {
     if (!this.#pools.has(channel)) {
       this.#pools.set(channel, entry);
       this.#send('subscribe', [channel]);
+      this.#pinging ??= this.#clock.setTimer(PING_EVERY_MS, this.#ping);
     }
     return () => {
       if (entry.listeners.delete(own) && entry.listeners.size === 0) {
@@ -59,6 +69,8 @@ export class QueueNews {
     this.#redis.off('ready', this.#onReady);
     this.#send('unsubscribe', [...this.#pools.keys()]);
     this.#pools.clear();
+    this.#pinging?.cancel();
+    this.#pinging = undefined;
   }
 
   readonly #onMessage = (channel: string, text: string): void => {
@@ -74,6 +86,23 @@ export class QueueNews {
         this.#logger.error('A listener of the news failed', { pool: entry.pool, error });
       }
     }
+  };
+
+  readonly #ping = (): void => {
+    this.#pinging = this.#pools.size === 0 ? undefined : this.#clock.setTimer(PING_EVERY_MS, this.#ping);
+    if (this.#pinging === undefined || this.#redis.status !== 'ready') {
+      return;
+    }
+    const giveUp = (): void => {
+      limit.cancel();
+      if (this.#redis.status === 'ready') {
+        this.#logger.debug('The connection for the news is silent; it is made again');
+        this.#redis.disconnect(true);
+      }
+    };
+    // Connections of others have no limit of their own.
+    const limit = this.#clock.setTimer(COMMAND_TIMEOUT_MS, giveUp);
+    this.#redis.ping().then(() => limit.cancel(), giveUp);
   };
 
   /** ioredis repeats what Redis had confirmed; what was asked for while it was away is only known here. */

@@ -66,7 +66,7 @@ export class Queue implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
     const { prefix, durability } = options;
-    this.#redis = typeof options.redis === 'string' ? this.#connect(options.redis, false) : options.redis;
+    this.#redis = typeof options.redis === 'string' ? this.#connect(options.redis) : options.redis;
     this.#newUlid = createUlids({ clock: this.#clock, random });
     this.#store = new RedisQueueStore({
       redis: this.#redis,
@@ -181,18 +181,22 @@ export class Queue implements AsyncDisposable {
   #listen(): QueueNews {
     if (!this.#news) {
       const { redis: given, prefix } = this.#options;
-      const redis = typeof given === 'string' ? this.#connect(given, true) : this.#duplicate(given);
-      const news = new QueueNews({ redis, logger: this.#logger, ...(prefix === undefined ? {} : { prefix }) });
+      const redis = typeof given === 'string' ? this.#connect(given) : this.#duplicate(given);
+      const news = new QueueNews({
+        redis,
+        clock: this.#clock,
+        logger: this.#logger,
+        ...(prefix === undefined ? {} : { prefix }),
+      });
       this.#news = { redis, news };
     }
     return this.#news.news;
   }
 
-  #connect(url: string, subscriber: boolean): RedisClient {
+  #connect(url: string): RedisClient {
     return createRedis({
       url,
       connectionName: `orchestrator-queue-${this.pool}`,
-      subscriber,
       onError: this.#onError,
     });
   }

@@ -15,8 +15,6 @@ export type CreateRedisOptions = RedisEvents &
   RedisTarget & {
     /** Shown by CLIENT LIST. */
     connectionName: string;
-    /** A connection that only listens. Default false. */
-    subscriber?: boolean;
   };
 
 /** A call that was not answered by then is rejected; it may still be executed. */

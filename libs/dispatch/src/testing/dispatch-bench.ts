@@ -137,7 +137,7 @@ async function startScheduler(
   const connect = (connectionName: string, url = server.url): ReturnType<typeof createRedis> =>
     createRedis({ url, connectionName });
   const clients = { pools: connect('dispatch', poolsUrl), control: connect('control'), lock: connect('lock') };
-  const listener = createRedis({ url: server.url, connectionName: 'news', subscriber: true });
+  const listener = createRedis({ url: server.url, connectionName: 'news' });
   await Promise.all([...Object.values(clients), listener].map((client) => client.connect()));
   const lines: LogLine[] = [];
   const logger = recordingLogger(lines);

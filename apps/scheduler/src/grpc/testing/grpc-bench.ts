@@ -32,10 +32,10 @@ export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinToken' | '
 export async function startGrpcBench({ messageLimits, ...options }: GrpcBenchOptions = {}): Promise<GrpcBench> {
   const redis = await startRedis();
   const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  const connect = (connectionName: string, subscriber = false): ReturnType<typeof createRedis> =>
-    createRedis({ url: redis.url, connectionName, subscriber });
+  const connect = (connectionName: string): ReturnType<typeof createRedis> =>
+    createRedis({ url: redis.url, connectionName });
   const clients = { pools: connect('dispatch'), submit: connect('submit'), control: connect('control') };
-  const others = [connect('lock'), connect('news', true)] as const;
+  const others = [connect('lock'), connect('news')] as const;
   const all = [...Object.values(clients), ...others];
   await Promise.all(all.map((client) => client.connect()));
   const store = new RedisQueueStore({ ...common, redis: clients.submit, control: clients.control });
