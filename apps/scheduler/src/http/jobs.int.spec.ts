@@ -198,6 +198,20 @@ describe('GET /api/v1/jobs/{id}', () => {
     expect((await api.get(`/api/v1/jobs/${first.id}`)).body.waiting).toBeNull();
   });
 
+  it('says that a job waits for the recovery of its pool', async () => {
+    const pool = newPool();
+    const { body: job } = await api.post('/api/v1/jobs', { name: 'a', command: 'true', pool });
+    await api.redis.client().hset(`orc:p:{${pool}}:calls`, 'server', 'another');
+    await api.store.beginRecovery(pool, ['session-1']);
+
+    const { waiting } = (await api.get(`/api/v1/jobs/${job.id}`)).body;
+
+    expect(waiting).toMatchObject({ reason: 'no_workers', position: 0 });
+    expect(waiting.detail).toContain(
+      'is in recovery after Redis was restarted or replaced: it awaits word from 1 worker',
+    );
+  });
+
   it('waits until the job is final', async () => {
     const pool = newPool();
     const { body } = await api.post('/api/v1/jobs', { name: 'a', command: 'true', pool });

@@ -1,5 +1,5 @@
 import { isFinal, type Job, type JobState, toJobId } from '@orchestrator/core';
-import type { JobFilter, NewJob } from '@orchestrator/queue';
+import type { JobFilter, NewJob, PoolRecovery } from '@orchestrator/queue';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
@@ -83,21 +83,31 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           read: () => requireJob(deps.store, address),
           isDone: (value) => isFinal(value.state),
         });
-        const position = job.state === 'queued' ? await deps.store.position(address.pool, address.ulid) : undefined;
-        return viewJob(deps, job, position);
+        if (job.state !== 'queued') {
+          return viewJob(deps, job);
+        }
+        const [position, recovery] = await Promise.all([
+          deps.store.position(address.pool, address.ulid),
+          deps.store.recovery(address.pool),
+        ]);
+        return viewJob(deps, job, { position, recovery });
       },
     );
   };
 }
 
 /** A job as it is answered, with why it waits. */
-export async function viewJob(deps: HttpDeps, job: Job, position?: number): Promise<JobView> {
+export async function viewJob(
+  deps: HttpDeps,
+  job: Job,
+  queued: { position?: number | undefined; recovery?: PoolRecovery | undefined } = {},
+): Promise<JobView> {
   const isWaiting = job.state === 'queued' || job.state === 'scheduled';
   if (!isWaiting) {
     return toJobView(job, undefined);
   }
   const capacity = await deps.workers.capacity(job.pool);
-  return toJobView(job, explainWaiting(job, capacity, position));
+  return toJobView(job, explainWaiting(job, capacity, queued.position, queued.recovery));
 }
 
 function singleSubmission(deps: HttpDeps, draft: JobDraft): Submission<JobView> {

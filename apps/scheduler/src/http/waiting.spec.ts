@@ -27,4 +27,20 @@ describe('explainWaiting', () => {
       position: 0,
     });
   });
+
+  it('says that the pool is in recovery, and whom that awaits', () => {
+    const queued = { ...job, state: 'queued' } as const;
+    const recovery = { begun: true, runId: 'x', awaited: ['a', 'b'], notBeforeMs: 0 };
+
+    expect(explainWaiting(queued, busy, 1, recovery)).toEqual({
+      reason: 'slots_busy',
+      detail:
+        'The pool "p" is in recovery after Redis was restarted or replaced: it awaits word from 2 workers of what they run.',
+      position: 1,
+    });
+    expect(explainWaiting(queued, nobody, 1, { ...recovery, awaited: [] })).toMatchObject({
+      reason: 'no_workers',
+      detail: expect.stringMatching(/it goes on in a moment\.$/) as string,
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import { isFinal, type Job } from '@orchestrator/core';
+import type { PoolRecovery } from '@orchestrator/queue';
 
 import { toTime, type Waiting } from './job-view.js';
 
@@ -14,6 +15,7 @@ export function explainWaiting(
   job: Pick<Job, 'state' | 'pool' | 'scheduledFor' | 'dueAt'>,
   capacity: PoolCapacity,
   position?: number,
+  recovery?: PoolRecovery,
 ): Waiting | undefined {
   if (job.state === 'running' || isFinal(job.state)) {
     return undefined;
@@ -29,10 +31,21 @@ export function explainWaiting(
       : { reason: 'scheduled', detail: 'It was submitted to start later.', ...until };
   }
   const place = position === undefined ? {} : { position };
+  if (recovery !== undefined) {
+    const reason = capacity.workers === 0 ? 'no_workers' : 'slots_busy';
+    return { reason, detail: toRecoveryDetail(job.pool, recovery), ...place };
+  }
   if (capacity.workers === 0) {
     return { reason: 'no_workers', detail: `No worker takes jobs of the pool "${job.pool}" now.`, ...place };
   }
   return { reason: 'slots_busy', detail: toDetail(job.pool, capacity, position), ...place };
+}
+
+function toRecoveryDetail(pool: string, { begun, awaited }: PoolRecovery): string {
+  const workers = awaited.length === 1 ? '1 worker' : `${awaited.length} workers`;
+  const until =
+    begun && awaited.length > 0 ? `it awaits word from ${workers} of what they run` : 'it goes on in a moment';
+  return `The pool "${pool}" is in recovery after Redis was restarted or replaced: ${until}.`;
 }
 
 function toDetail(pool: string, { workers, slots, freeSlots }: PoolCapacity, position: number | undefined): string {
