@@ -44,6 +44,17 @@ describe('a worker that sends more than others', () => {
     await other.inbox.take('heartbeatAck');
   });
 
+  it('FLOODING: is cut off when it beats a thousand times in a moment', async () => {
+    const { dispatch } = await t.scheduler();
+    const worker = await new ScriptedWorker().connect(dispatch);
+
+    for (let i = 0; i < 2_000; i += 1) {
+      worker.beat();
+    }
+
+    expect(await worker.end).toEqual({ code: 'FLOODING', detail: 'more than 100 Hellos and heartbeats a second' });
+  });
+
   it('FLOODING: is cut off when it reports attempts without end that it was never given', async () => {
     const { dispatch } = await t.scheduler();
     const worker = await new ScriptedWorker().connect(dispatch);

@@ -9,6 +9,9 @@ export interface MessageLimits {
 /** Several times what a worker says that reports every job of 0.2 ms by itself. */
 export const DEFAULT_MESSAGE_LIMITS: MessageLimits = { perSecond: 10_000, burst: 20_000 };
 
+/** Of Hellos and heartbeats: a worker says one every few seconds, and each costs a call to Redis. */
+export const PULSE_LIMITS: MessageLimits = { perSecond: 100, burst: 1_000 };
+
 /** How many messages one worker may send. A token bucket. */
 export class MessageBudget {
   private left: number;

@@ -18,7 +18,7 @@ import { ConnectionWork } from './connection-work.js';
 import type { Connections } from './connections.js';
 import { toReports, type WireReport } from './from-wire.js';
 import { checkHello, type Greeted, type PoolAnswer } from './greeting.js';
-import { MessageBudget, type MessageLimits } from './message-budget.js';
+import { MessageBudget, type MessageLimits, PULSE_LIMITS } from './message-budget.js';
 import type { PoolDispatchers } from './pool-dispatchers.js';
 import { toAssignMessages, toCancelMessage, toRef } from './to-wire.js';
 import type { WedgeSample } from './wedge-watch.js';
@@ -56,6 +56,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   private readonly ended = new AbortController();
   private readonly work: ConnectionWork;
   private readonly budget: MessageBudget;
+  private readonly pulse: MessageBudget;
   private readonly greeter: ConnectionGreeter;
   private readonly heartbeats: ConnectionHeartbeats;
 
@@ -66,6 +67,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     this.logger = deps.logger;
     this.work = new ConnectionWork(this, deps.pools);
     this.budget = new MessageBudget(deps.clock, deps.messageLimits);
+    this.pulse = new MessageBudget(deps.clock, PULSE_LIMITS);
     this.greeter = new ConnectionGreeter(this, deps, this.ended.signal);
     this.heartbeats = new ConnectionHeartbeats(this, deps);
     deps.connections.add(this);
@@ -111,9 +113,11 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     if (this.ended.signal.aborted || message === undefined) {
       return;
     }
-    if (!this.budget.take()) {
-      const { perSecond } = this.budget.limits;
-      this.end({ code: 'FLOODING', detail: `more than ${perSecond} messages a second` });
+    const isPulse = message.$case === 'hello' || message.$case === 'heartbeat';
+    const exceeded = [this.budget, ...(isPulse ? [this.pulse] : [])].find((budget) => !budget.take());
+    if (exceeded !== undefined) {
+      const what = exceeded === this.pulse ? 'Hellos and heartbeats' : 'messages';
+      this.end({ code: 'FLOODING', detail: `more than ${exceeded.limits.perSecond} ${what} a second` });
       return;
     }
     if (message.$case === 'hello') {
