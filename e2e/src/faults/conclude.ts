@@ -13,6 +13,8 @@ export interface ConcludeOptions {
   overlapMs?: number;
   /** Until every job is final. */
   withinMs?: number;
+  /** What the fault of this scenario must or may cause: it is no violation then. Default: nothing. */
+  isExpected?: (violation: Violation) => boolean;
 }
 
 export interface Conclusion {
@@ -41,7 +43,7 @@ export class BrokenPromises extends Error {
 export async function concludeRun(
   cluster: FaultCluster,
   recorder: Recorder,
-  { overlapMs = 0, withinMs = FINAL_WITHIN_MS }: ConcludeOptions = {},
+  { overlapMs = 0, withinMs = FINAL_WITHIN_MS, isExpected = () => false }: ConcludeOptions = {},
 ): Promise<Conclusion> {
   const waiting = ['queued', 'scheduled', 'running'];
   const open = async (): Promise<number> => {
@@ -61,7 +63,7 @@ export async function concludeRun(
   );
   recorder.ended(records, [...left, ...stray.map((key) => `key ${key}`), ...cluster.endedByThemselves()]);
   const history = recorder.history(overlapMs);
-  const violations = checkHistory(history);
+  const violations = checkHistory(history).filter((violation) => !isExpected(violation));
   violations.forEach((violation) => recorder.note({ type: 'violation', ...violation }));
   if (violations.length > 0) {
     throw new BrokenPromises(violations);

@@ -1,4 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { usesContainers } from '@orchestrator/testing';
 
@@ -15,6 +18,10 @@ function offers(need: Need): boolean {
       return !usesContainers();
     case 'network namespaces':
       return hasNetworkNamespaces();
+    case 'tmpfs mounts':
+      return canMount();
+    case 'a C compiler':
+      return spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
   }
 }
 
@@ -34,5 +41,18 @@ function hasNetworkNamespaces(): boolean {
     } catch {
       // It was never there.
     }
+  }
+}
+
+function canMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'orchestrator-probe-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmdirSync(folder);
   }
 }

@@ -5,7 +5,7 @@ import type { Recorder } from './recorder.js';
 import type { SeededRandom } from './seeded-random.js';
 
 /** What a machine must offer; without it a scenario is listed as not run, with the reason. */
-export type Need = 'a local redis-server' | 'network namespaces';
+export type Need = 'a local redis-server' | 'network namespaces' | 'tmpfs mounts' | 'a C compiler';
 
 export interface ScenarioContext {
   /** All random moments come from here: the same for the same seed. */

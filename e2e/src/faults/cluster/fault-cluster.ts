@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { startRedis, type TestRedis } from '@orchestrator/testing';
+import { type SentinelGroup, startRedis, type TestRedis } from '@orchestrator/testing';
 import type { Redis } from 'ioredis';
 
 import type { WorkerView } from '../../harness/api.js';
 import { waitUntil } from '../../harness/wait.js';
 import { processesOfWorker } from '../../harness/processes.js';
 import { Network } from './network.js';
+import { startReplicatedRedis } from './replicated-redis.js';
 import { SchedulerSeat } from './scheduler-seat.js';
 import { WorkerSeat } from './worker-seat.js';
 
@@ -26,6 +27,8 @@ export interface FaultClusterOptions {
   clocks?: boolean;
   /** More arguments of redis-server, as ['--appendfsync', 'always']. */
   redisArgs?: readonly string[];
+  /** A master with so many replicas and three Sentinels instead of one server: `cluster.group`. Not with `links`. */
+  replicas?: number;
   schedulerArgs?: readonly string[];
   workerArgs?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -45,6 +48,7 @@ export class FaultCluster {
     readonly redis: TestRedis,
     readonly folder: string,
     readonly options: FaultClusterOptions,
+    readonly sentinels: SentinelGroup | undefined,
   ) {
     this.redisClient = redis.client();
     this.#network = options.network === true ? Network.create() : undefined;
@@ -52,8 +56,8 @@ export class FaultCluster {
 
   static async start(folder: string, options: FaultClusterOptions = {}): Promise<FaultCluster> {
     mkdirSync(folder, { recursive: true });
-    const redis = await startRedis({ persistent: true, args: [...(options.redisArgs ?? [])] });
-    const cluster = new FaultCluster(redis, folder, options);
+    const { redis, sentinels } = await startStore(options);
+    const cluster = new FaultCluster(redis, folder, options, sentinels);
     try {
       for (let index = 1; index <= (options.schedulers ?? 1); index += 1) {
         cluster.schedulers.push(await SchedulerSeat.create(`scheduler-${index}`, cluster));
@@ -78,6 +82,11 @@ export class FaultCluster {
       throw new Error('this cluster was started without `network: true`');
     }
     return this.#network;
+  }
+
+  /** Master, replicas and Sentinels. */
+  get group(): SentinelGroup {
+    return required(this.sentinels, 'group of Redis servers (option `replicas`)');
   }
 
   scheduler(number: number): SchedulerSeat {
@@ -159,6 +168,15 @@ export class FaultCluster {
     this.#network?.remove();
     await this.redis.stop();
   }
+}
+
+async function startStore({
+  replicas,
+  redisArgs = [],
+}: FaultClusterOptions): Promise<{ redis: TestRedis; sentinels?: SentinelGroup }> {
+  return replicas === undefined
+    ? { redis: await startRedis({ persistent: true, args: [...redisArgs] }) }
+    : startReplicatedRedis(replicas, redisArgs);
 }
 
 function required<T>(value: T | undefined, name: string): T {

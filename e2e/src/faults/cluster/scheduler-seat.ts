@@ -15,6 +15,8 @@ export interface SchedulerStatus {
   status: string;
   id: string;
   leader: boolean;
+  /** Why it is not ready. */
+  reason?: string;
 }
 
 interface SchedulerParts {
@@ -55,13 +57,13 @@ export class SchedulerSeat extends Seat {
   }
 
   launch(): Program {
-    const { redis, folder, options } = this.#cluster;
+    const { folder, options } = this.#cluster;
     const network =
       options.network === true ? [`--grpc-host=${this.#cluster.network.address}`, '--auth-mode=none'] : [];
     return this.start({
       file: 'apps/scheduler/dist/main.js',
       args: [
-        `--redis-url=redis://127.0.0.1:${this.#redis?.port ?? redis.port}`,
+        ...this.#redisArgs(),
         `--http-port=${this.httpPort}`,
         `--grpc-port=${this.grpcPort}`,
         ...network,
@@ -70,6 +72,13 @@ export class SchedulerSeat extends Seat {
       env: { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
       cwd: folder,
     });
+  }
+
+  #redisArgs(): string[] {
+    const { redis, sentinels } = this.#cluster;
+    return sentinels === undefined
+      ? [`--redis-url=redis://127.0.0.1:${this.#redis?.port ?? redis.port}`]
+      : [`--redis-sentinels=${sentinels.sentinels.join(',')}`, `--redis-name=${sentinels.name}`];
   }
 
   async ready(withinMs = READY_WITHIN_MS): Promise<void> {

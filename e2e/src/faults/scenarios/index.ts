@@ -2,6 +2,11 @@ import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
 import { leaderStops } from './leader-stops.js';
 import { partitions } from './partitions.js';
+import { redisFull } from './redis-full.js';
+import { redisPartitions } from './redis-partitions.js';
+import { redisRestarts } from './redis-restarts.js';
+import { redisSlow } from './redis-slow.js';
+import { redisStops } from './redis-stops.js';
 import { schedulerEnds } from './scheduler-ends.js';
 import { soak } from './soak.js';
 import { workerEnds } from './worker-ends.js';
@@ -15,5 +20,10 @@ export const scenarios: readonly Scenario[] = [
   ...leaderStops,
   ...partitions,
   ...badNetwork,
+  ...redisRestarts,
+  ...redisStops,
+  ...redisPartitions,
+  ...redisFull,
+  ...redisSlow,
   soak,
 ];

@@ -6,7 +6,8 @@ import { requireThat, type Scenario } from '../scenario.js';
 const leaderStopped: Scenario = {
   id: 'P8',
   title: 'the leader stopped for 30 s, then continued, while a worker dies',
-  promise: 'another one leads within 11 s; the one that wakes steps down within a second and does nothing as leader',
+  promise:
+    'another one leads within 11 s; the one that wakes steps down within a second and does nothing as leader (STALE_TERM, counted)',
   quick: false,
   async run(context) {
     const { recorder, random } = context;
@@ -40,16 +41,23 @@ const leaderStopped: Scenario = {
     );
     requireThat(leading.length === 1, `${leading.length} schedulers say that they lead`);
     requireThat(newLeaderMs <= 12_000, `another one led after ${newLeaderMs} ms: allowed 11 s`);
-    return `${text}; another one led after ${span([newLeaderMs])}; the one that woke stepped down after ${span([steppedDownMs])}`;
+    const stale = await leader.metric('orchestrator_refused_total', 'STALE_TERM');
+    requireThat(
+      stale > 0,
+      `orchestrator_refused_total{code="STALE_TERM"} of ${leader.name} is ${stale}: expected 1 or more`,
+    );
+    return `${text}; STALE_TERM ${stale} times; another one led after ${span([newLeaderMs])}; the one that woke stepped down after ${span([steppedDownMs])}`;
   },
 };
+
+const ANSWERED_WITHIN_MS = 500;
 
 /** The worst moment: it has judged, its verdict is on its way, and meanwhile the worker is back. */
 const verdictFromThePast: Scenario = {
   id: 'P8-verdict',
   title: 'the leader stopped for 30 s at the moment at which it declares a worker dead, which then comes back',
   promise:
-    'its verdict arrives under a term that is over: refused (STALE_TERM), counted; the worker lives, its jobs run once',
+    'its verdict arrives under a term that is over, and is refused (STALE_TERM); the worker lives, its jobs run once',
   quick: false,
   async run(context) {
     const { recorder } = context;
@@ -71,13 +79,18 @@ const verdictFromThePast: Scenario = {
     await waitUntil(`${other.name} leads`, async () => (await other.status()).leader, { withinMs: 20_000 });
     await letPass(30_000 - (performance.now() - since));
     leader.redis.heal();
+    // Redis has answered before the leader reads anything: as when its machine was suspended.
+    await letPass(ANSWERED_WITHIN_MS);
     leader.signal('SIGCONT');
     const { text, jobs, starts, losses } = await context.conclude();
 
     requireThat(starts === jobs && losses === 0, `${text}: each job was to run once`);
-    const stale = await leader.metric('orchestrator_refused_total', 'STALE_TERM');
-    requireThat(stale > 0, `orchestrator_refused_total{code="STALE_TERM"} of ${leader.name} is ${stale}: expected 1`);
-    return `${text}; STALE_TERM ${stale} times`;
+    // Asked at Redis: timers of a process that is continued run before it reads, so the answer may come too late for it.
+    const stale = Number(
+      /errorstat_STALE_TERM:count=(\d+)/.exec(await cluster.redisClient.info('errorstats'))?.[1] ?? 0,
+    );
+    requireThat(stale > 0, 'Redis refused nothing as STALE_TERM: the verdict did not arrive');
+    return `${text}; refused by Redis as STALE_TERM ${stale} times`;
   },
 };
 
