@@ -1,4 +1,5 @@
 import { isFinal, type Job, type JobState, toJobId } from '@orchestrator/core';
+import { withTimeout } from '@orchestrator/lifecycle';
 import type { JobFilter, NewJob, PoolRecovery } from '@orchestrator/queue';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
@@ -14,6 +15,8 @@ import { naming } from './problem.js';
 import { pageOf, problems, SubmitHeaders, toLimit } from './schemas.js';
 import { type JobDraft, toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
 import { explainWaiting } from './waiting.js';
+
+const HINT_LIMIT_MS = 200;
 
 /** POST /jobs, GET /jobs, GET /jobs/{id} */
 export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
@@ -88,12 +91,21 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         }
         const [position, recovery] = await Promise.all([
           deps.store.position(address.pool, address.ulid),
-          deps.store.recovery(address.pool),
+          recoveryHint(deps, address.pool),
         ]);
         return viewJob(deps, job, { position, recovery });
       },
     );
   };
+}
+
+/** A job can be read where Redis takes no writes: whether its pool is in recovery is then not known. */
+async function recoveryHint({ store, clock }: HttpDeps, pool: string): Promise<PoolRecovery | undefined> {
+  try {
+    return await withTimeout(clock, HINT_LIMIT_MS, 'asking for the recovery', store.recovery(pool));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A job as it is answered, with why it waits. */
