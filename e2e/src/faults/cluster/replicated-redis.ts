@@ -19,7 +19,13 @@ export async function startReplicatedRedis(
           const [host = '', port] = text.split(':');
           return { host, port: Number(port) };
         });
-        const client = new Redis({ sentinels: addresses, name: sentinels.name, failoverDetector: true });
+        const client = new Redis({
+          sentinels: addresses,
+          name: sentinels.name,
+          failoverDetector: true,
+          commandTimeout: 2_000,
+          socketTimeout: 3_000,
+        });
         client.on('error', () => undefined);
         clients.push(client);
         return client;

@@ -2,7 +2,10 @@ import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
 import { leaderStops } from './leader-stops.js';
 import { partitions } from './partitions.js';
+import { redisCommands } from './redis-commands.js';
+import { redisFailovers } from './redis-failovers.js';
 import { redisFull } from './redis-full.js';
+import { redisLostTails } from './redis-lost-tails.js';
 import { redisPartitions } from './redis-partitions.js';
 import { redisRestarts } from './redis-restarts.js';
 import { redisSlow } from './redis-slow.js';
@@ -22,8 +25,11 @@ export const scenarios: readonly Scenario[] = [
   ...badNetwork,
   ...redisRestarts,
   ...redisStops,
+  ...redisFailovers,
   ...redisPartitions,
   ...redisFull,
+  ...redisCommands,
   ...redisSlow,
+  ...redisLostTails,
   soak,
 ];
