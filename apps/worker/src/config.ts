@@ -39,7 +39,7 @@ const schema = {
     pattern: NAME_PATTERN,
   }),
   schedulers: list({
-    doc: 'Addresses of schedulers, dialed in turn.',
+    doc: 'Addresses of schedulers, dialed in turn, by each worker in an order of its own.',
     default: ['127.0.0.1:50051'],
     pattern: HOST_PORT_PATTERN,
     expects: 'host:port',
