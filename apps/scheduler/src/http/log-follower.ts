@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
-import { type Clock, isFinal, type Job, type JobAddress, sleep } from '@orchestrator/core';
+import { type Clock, isFinal, type Job, type JobAddress, sleep, toJobId } from '@orchestrator/core';
 import type { QueueStore } from '@orchestrator/queue';
+import type { Logger } from '@orchestrator/telemetry';
 
 import { requireJob } from './find-job.js';
 import { toProblemError } from './problem.js';
@@ -10,6 +11,7 @@ import { OutputReader, type StreamName } from './stored-text.js';
 export interface LogFollowerParams {
   store: Pick<QueueStore, 'getJobs' | 'readOutput'>;
   clock: Clock;
+  logger: Logger;
   address: JobAddress;
   /** Only this start; without it the job is followed from start to start until it is final. */
   attempt: number | undefined;
@@ -23,8 +25,11 @@ export interface LogFollowerParams {
 const LOOK_MS = 500;
 /** Tells proxies and clients that the stream is alive. */
 const PING_MS = 15_000;
-/** A client that is further behind than this is dropped. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+/**
+ * One event waits at a time, and the rest stays in Redis' answer. A client that does not take one within this time reads
+ * nothing, or less than some kilobytes a second: its connection is cut.
+ */
+export const STALLED_MS = 30_000;
 
 /**
  * Sends captured output as Server-Sent Events while it grows: `stdout` and `stderr` with `{attempt, offset, text}`, and
@@ -46,16 +51,13 @@ export class LogFollower {
   async run(): Promise<void> {
     const { clock, out, signal } = this.#params;
     while (!signal.aborted && !(await this.#look())) {
-      if (out.writableLength > MAX_BUFFERED_BYTES) {
-        out.destroy();
-        return;
-      }
       if (clock.monotonicMs() - this.#lastSentMs > PING_MS) {
-        this.#write(': still here\n\n');
+        await this.#write(': still here\n\n');
       }
       await sleep(clock, LOOK_MS, signal);
     }
     out.end();
+    await this.#until('finish');
   }
 
   /** Sends what is new. Answers whether that was all there will be. */
@@ -71,7 +73,7 @@ export class LogFollower {
       }
       await this.#send(isOver);
       if (isOver) {
-        this.#event('end', { attempt: this.#attempt, state: job.state, exitCode: job.end?.exitCode ?? null });
+        await this.#event('end', { attempt: this.#attempt, state: job.state, exitCode: job.end?.exitCode ?? null });
       }
       return isOver;
     } catch (error) {
@@ -79,7 +81,7 @@ export class LogFollower {
       if (problem.kind === 'store-unavailable') {
         return false;
       }
-      this.#event('end', { attempt: this.#attempt, problem: problem.toProblem() });
+      await this.#event('end', { attempt: this.#attempt, problem: problem.toProblem() });
       return true;
     }
   }
@@ -95,17 +97,49 @@ export class LogFollower {
     const { store, address } = this.#params;
     const output = this.#attempt > 0 ? await store.readOutput(address.pool, address.ulid, this.#attempt) : undefined;
     const pieces = this.#reader.take(output ?? { chunks: [] });
-    for (const { stream, offset, text, leftOut } of [...pieces, ...(isLast ? this.#reader.end() : [])]) {
-      this.#event(stream, { attempt: this.#attempt, offset, text, ...(leftOut > 0 ? { leftOut } : {}) });
+    for (const { stream, offset, data, leftOut } of [...pieces, ...(isLast ? this.#reader.end() : [])]) {
+      const text = data.toString();
+      await this.#event(stream, { attempt: this.#attempt, offset, text, ...(leftOut > 0 ? { leftOut } : {}) });
     }
   }
 
-  #event(name: string, data: object): void {
-    this.#write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  async #event(name: string, data: object): Promise<void> {
+    await this.#write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  #write(text: string): void {
-    this.#params.out.write(text);
-    this.#lastSentMs = this.#params.clock.monotonicMs();
+  async #write(text: string): Promise<void> {
+    const { clock, out, signal } = this.#params;
+    if (!signal.aborted && !out.write(text)) {
+      await this.#until('drain');
+    }
+    this.#lastSentMs = clock.monotonicMs();
+  }
+
+  /** Resolves when the client has taken what was sent, is gone, or was cut off because it takes nothing. */
+  async #until(event: 'drain' | 'finish'): Promise<void> {
+    const { address, clock, logger, out, signal } = this.#params;
+    if (out.destroyed || signal.aborted || (event === 'finish' && out.writableFinished)) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        out.off(event, done).off('close', done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = clock.setTimer(STALLED_MS, () => {
+        const fields = {
+          job: toJobId(address.pool, address.ulid),
+          waitingBytes: out.writableLength,
+          stalledMs: STALLED_MS,
+        };
+        logger.warn('a client that follows output reads too slowly: its connection was cut', fields);
+        out.destroy();
+        done();
+      });
+      out.once(event, done).once('close', done);
+      signal.addEventListener('abort', done);
+    });
   }
 }

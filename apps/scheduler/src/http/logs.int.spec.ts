@@ -56,6 +56,29 @@ describe('GET /api/v1/jobs/{id}/logs', () => {
     expect((await api.get(`${path}?attempt=1`)).text).toBe(all.text);
   });
 
+  it('answers what no terminal should see byte for byte, as nothing but text, and valid events', async () => {
+    const { id, pool, job } = await started();
+    const bytes = Buffer.concat([
+      Buffer.from([0, 1, 0xff, 0xfe, 0xc3, 0x28]),
+      Buffer.from('\x1b[2J\x1b]0;title\x07<script>alert(1)</script>\r\ndata: forged\n\nevent: end\n'),
+      Buffer.from([0xe2, 0x82]),
+    ]);
+    await api.store.appendOutput(pool, [
+      chunk(job, 'stdout', 0, 1, bytes.subarray(0, 5)),
+      chunk(job, 'stdout', 5, 2, bytes.subarray(5)),
+    ]);
+    await api.succeed(job, { pool });
+
+    const response = await fetch(`${api.url}/api/v1/jobs/${id}/logs`);
+    const events = await fetch(`${api.url}/api/v1/jobs/${id}/logs?follow=true`).then(readEvents);
+
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(events.map(({ event }) => event).filter((event) => event !== 'stdout')).toEqual(['end']);
+    expect(events.map(({ data }) => String(data.text ?? '')).join('')).toBe(bytes.toString());
+  });
+
   it('says what is not there', async () => {
     const { body } = await api.post('/api/v1/jobs', { name: 'a', command: 'true', pool: 'quiet' });
     const path = `/api/v1/jobs/${body.id}/logs`;

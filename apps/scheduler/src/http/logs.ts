@@ -11,7 +11,7 @@ import { LogFollower } from './log-follower.js';
 import { hangUpSignal } from './long-polls.js';
 import { invalid, ProblemError } from './problem.js';
 import { problems } from './schemas.js';
-import { lastLines, toText } from './stored-text.js';
+import { lastLines, toBytes } from './stored-text.js';
 
 /** Clients that may follow output at a time. */
 export const MAX_FOLLOWERS = 200;
@@ -41,6 +41,7 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       const follower = new LogFollower({
         store: deps.store,
         clock: deps.clock,
+        logger: deps.logger,
         address: requireAddress(job.id),
         attempt: query.attempt === undefined ? undefined : Number(query.attempt),
         stream: query.stream,
@@ -55,14 +56,15 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       {
         schema: {
           tags: ['jobs'],
-          summary: 'Captured output as text; with follow=true, or Accept: text/event-stream, as Server-Sent Events.',
+          summary:
+            'Captured output, byte for byte; with follow=true, or Accept: text/event-stream, as Server-Sent Events.',
           params: IdParams,
           querystring: LogsQuery,
           response: {
             200: {
               description: 'Both streams as they came, unless one is named; the last attempt, unless one is named.',
               content: {
-                'text/plain': { schema: Type.String() },
+                'text/plain': { schema: Type.Unsafe<Buffer>(Type.String()) },
                 'text/event-stream': { schema: Type.String({ description: 'Events stdout, stderr and at last end.' }) },
               },
             },
@@ -81,7 +83,7 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         }
         const attempt = query.attempt === undefined ? job.starts : Number(query.attempt);
         const output = await requireOutput(deps, job, attempt);
-        const text = toText(output, query.stream);
+        const text = toBytes(output, query.stream);
         void reply.header('content-type', 'text/plain; charset=utf-8').header('x-attempt', String(attempt));
         if (attempt === job.starts && job.end?.output.truncated === true) {
           void reply.header('x-output-truncated', 'true');

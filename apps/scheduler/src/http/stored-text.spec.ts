@@ -1,4 +1,4 @@
-import { lastLines, OutputReader, toText } from './stored-text.js';
+import { lastLines, OutputReader, toBytes } from './stored-text.js';
 
 const chunk = (stream: 'stdout' | 'stderr', offset: number, data: string | Buffer, sequence = offset) => ({
   stream,
@@ -7,20 +7,36 @@ const chunk = (stream: 'stdout' | 'stderr', offset: number, data: string | Buffe
   data: Buffer.from(data),
 });
 
-describe('toText', () => {
+describe('toBytes', () => {
   it('says where something was cut out', () => {
-    const text = toText(
+    const text = toBytes(
       { chunks: [chunk('stdout', 0, 'head'), chunk('stderr', 0, 'e'), chunk('stdout', 100, 'tail')] },
       undefined,
     );
 
-    expect(text).toBe('heade\n[… 96 bytes of stdout left out …]\ntail');
+    expect(text.toString()).toBe('heade\n[… 96 bytes of stdout left out …]\ntail');
   });
 
-  it('makes text of any bytes', () => {
-    expect(toText({ chunks: [chunk('stdout', 0, Buffer.from([0x61, 0xff, 0xe2, 0x82]))] }, undefined)).toBe(
-      'a\ufffd\ufffd',
-    );
+  it('leaves every byte as it is, wherever chunks begin', () => {
+    const bytes = Buffer.from([
+      0x61, 0, 0x1b, 0x5b, 0xff, 0xc3, 0x28, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0x80, 0xe2, 0x82,
+    ]);
+    for (let at = 1; at < bytes.length; at += 1) {
+      const chunks = [chunk('stdout', 0, bytes.subarray(0, at)), chunk('stdout', at, bytes.subarray(at))];
+
+      expect(toBytes({ chunks }, undefined)).toEqual(bytes);
+    }
+  });
+
+  it('puts no byte of the other stream into a character', () => {
+    const euro = Buffer.from('€');
+    const chunks = [
+      chunk('stdout', 0, euro.subarray(0, 2)),
+      chunk('stderr', 0, 'e'),
+      chunk('stdout', 2, euro.subarray(2)),
+    ];
+
+    expect(toBytes({ chunks }, undefined).toString()).toBe('e€');
   });
 });
 
@@ -34,8 +50,8 @@ describe('OutputReader', () => {
       chunks: [chunk('stdout', 0, Buffer.concat([Buffer.from('a'), euro])), chunk('stderr', 0, 'e')],
     });
 
-    expect(first.map(({ text }) => text)).toEqual(['a']);
-    expect(second.map(({ stream, text, offset }) => [stream, text, offset])).toEqual([
+    expect(first.map(({ data }) => data.toString())).toEqual(['a']);
+    expect(second.map(({ stream, data, offset }) => [stream, data.toString(), offset])).toEqual([
       ['stdout', '€', 3],
       ['stderr', 'e', 0],
     ]);
@@ -54,6 +70,6 @@ describe('lastLines', () => {
     ['abc', 1, 'abc'],
     ['a\nb\n', 0, ''],
   ])('of %j, %i, are %j', (text, lines, expected) => {
-    expect(lastLines(text, lines)).toBe(expected);
+    expect(lastLines(Buffer.from(text), lines).toString()).toBe(expected);
   });
 });
