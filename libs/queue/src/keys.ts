@@ -7,6 +7,7 @@
  * | ----------------- | ------ | -------------------------------------------------------------------- | ------------------------------ |
  * | calls             | hash   | client -> "number ms" of its last call; `schema` -> version; `server` | idle clients: trim, after 1 day |
  * |                   |        | -> run_id it was on; `recovering` -> ms when its recovery began      | `recovering`: first claim after |
+ * |                   |        | `recovered` -> ms when the last recovery began                      | never                          |
  * | awaited           | set    | sessions that a recovery waits for                                   | reconcile, reclaim             |
  * | seq               | string | counter: order of enqueuing and of claiming                          | never                          |
  * | j:ULID            | hash   | the job, fields below                                                | trim or purge                  |

@@ -74,6 +74,21 @@ describe('adoption', () => {
     },
   );
 
+  it('adopts nothing in a pool that never changed servers, nor what was claimed after it did', async () => {
+    await q.openGate('a');
+    const [ulid = ''] = await q.add(aJob());
+    const invented = { ulid, attemptId: 'f.0', fence: 1, number: 1 } as ClaimedJob;
+
+    expect(await hello('a', [invented])).toMatchObject({ verdicts: ['gone'], adopted: 0 });
+    expect(await q.store.settle(q.pool, [{ ...success(invented), ...holder(invented) }])).toEqual(['stale']);
+
+    const changedAtMs = (await q.now()) - 600_000;
+    await q.redis.hset(`${q.base}calls`, 'recovered', changedAtMs);
+    const later = { ...invented, fence: changedAtMs + 300_000 };
+    expect(await hello('a', [later])).toMatchObject({ verdicts: ['gone'], adopted: 0 });
+    expect(await q.state(invented.ulid)).toBe('queued');
+  });
+
   it('adopts once, and answers held as often as it is asked', async () => {
     const job = await runAndLose();
 

@@ -28,7 +28,7 @@ if not isNew and server ~= present and (chunksOf == '' or chunksOf == present) t
   await({ unpack(ARGV, 7) })
   if isLast then
     await(redis.call('HKEYS', base .. 'gates'))
-    redis.call('HSET', base .. 'calls', 'server', present, 'recovering', nowText)
+    redis.call('HSET', base .. 'calls', 'server', present, 'recovering', nowText, 'recovered', nowText)
     server, since = present, now
   end
 end

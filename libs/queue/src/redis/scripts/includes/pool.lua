@@ -2,7 +2,7 @@
 -- call. Answers the error SCHEMA or STALE_OP before anything is written. `arg` and `num` walk the rest of ARGV.
 --- @include slot
 local client, number = ARGV[2], tonumber(ARGV[3])
-local known = redis.call('HMGET', base .. 'calls', 'schema', client, 'server', 'recovering')
+local known = redis.call('HMGET', base .. 'calls', 'schema', client, 'server', 'recovering', 'recovered')
 if known[1] and known[1] ~= ARGV[1] then
   return redis.error_reply('SCHEMA this pool has schema version ' .. known[1] .. ', the caller knows ' .. ARGV[1])
 end
@@ -13,6 +13,8 @@ end
 local repeated = number == last
 -- For includes/recovery: a slot without a schema is brand-new, so nothing of it can have been lost.
 local isNew, server, since = not known[1], known[3], tonumber(known[4] or '')
+-- For includes/adopt: when the last recovery began, over or not.
+local recovered = tonumber(known[5] or '')
 local cursor = 3
 local function arg()
   cursor = cursor + 1
