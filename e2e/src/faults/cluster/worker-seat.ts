@@ -78,6 +78,13 @@ export class WorkerSeat extends Seat {
     }
   }
 
+  /** All of it at once: nothing is left that could say anything. */
+  killHost(): void {
+    this.expectEnd();
+    this.freezeHost();
+    this.hostPids.forEach((pid) => send(pid, 'SIGKILL'));
+  }
+
   /** Commands first: the worst order for whoever must kill them before they do anything. */
   thawHost(): void {
     this.hostPids.reverse().forEach((pid) => send(pid, 'SIGCONT'));

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
 import { leaderStops } from './leader-stops.js';
 import { partitions } from './partitions.js';
+import { redisClock } from './redis-clock.js';
 import { redisCommands } from './redis-commands.js';
 import { redisFailovers } from './redis-failovers.js';
 import { redisFull } from './redis-full.js';
@@ -31,5 +32,6 @@ export const scenarios: readonly Scenario[] = [
   ...redisCommands,
   ...redisSlow,
   ...redisLostTails,
+  ...redisClock,
   soak,
 ];

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
+
 import { letPass, waitUntil } from '../../harness/wait.js';
 import type { FaultCluster } from '../cluster/fault-cluster.js';
 import { readCommandLines } from '../command-lines.js';
 import { commandsRun, span } from '../measure.js';
 import { requireThat, type Scenario } from '../scenario.js';
 import { troubleOfRedis } from './redis-trouble.js';
-import { readFileSync } from 'node:fs';
 
 interface Command {
   words: readonly [string, ...string[]];
@@ -68,6 +69,7 @@ const flushed: Scenario = {
       cluster.schedulers.every((seat) => seat.errors().some((line) => line.includes('FLUSHALL'))),
       'not every scheduler has logged it as an error',
     );
+    const answer = await cluster.api.request('POST', '/api/v1/jobs', { name: 'after', command: 'true' });
     const lines = readCommandLines(readFileSync(recorder.commandFile, 'utf8'));
     const ended = lines.filter(({ kind }) => kind === 'end').length;
 
@@ -77,7 +79,7 @@ const flushed: Scenario = {
     const job = await cluster.scheduler(1).api.submit({ command: 'true' });
     const restartedMs = performance.now();
     await cluster.scheduler(1).api.finalJob(job.id, 30_000);
-    return `named by all schedulers after ${span([toldMs])}; ${ended} of the 4 commands that ran ended by themselves; after a restart of one scheduler a new job ran within ${span([performance.now() - restartedMs])}`;
+    return `named by all schedulers after ${span([toldMs])}; ${ended} of the 4 commands that ran ended by themselves; a submission amid that is answered ${answer.status}; after a restart of one scheduler a new job ran within ${span([performance.now() - restartedMs])}`;
   },
 };
 

@@ -5,8 +5,9 @@ import type { Client } from '../client.js';
 import type { FaultCluster } from '../cluster/fault-cluster.js';
 import { LostTail } from '../cluster/lost-tail.js';
 import type { Conclusion } from '../conclude.js';
+import type { History } from '../history.js';
 import { startLoad } from '../load.js';
-import { commandsRun, span } from '../measure.js';
+import { aroundFault, commandsRun, span } from '../measure.js';
 import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
 import { requireAliveAndWell } from './redis-trouble.js';
 
@@ -27,6 +28,8 @@ interface Tail {
 
 const JOBS = 4;
 const LONG_JOB_MS = 7_000;
+/** Redis is back, connections are made, the worker is asked to say Hello again. */
+const ENDED_WITHIN_MS = 1_500;
 
 function lostTail(params: Tail): Scenario {
   const { id, title, quick = false, schedulers = 2, workers = ['worker-1'], isExpected } = params;
@@ -88,13 +91,26 @@ const claimLost = (id: string, schedulers: number, quick: boolean): Scenario =>
     },
   });
 
-/** Redis has never heard of the session that holds them. */
+/** Redis has forgotten the first start with everything that came of it, so the next one is called the same. */
+const runsAgain = ({ rule }: Violation): boolean => rule === 'STARTS_ONCE' || rule === 'STARTS_CLAIMED';
+
+function requireStartedAgain({ jobs, starts, losses }: Conclusion): void {
+  requireThat(losses === 0, `${losses} attempts were counted as lost: nobody had died`);
+  requireThat(starts === 2 * jobs, `${starts} starts of ${jobs} jobs: expected two of each`);
+}
+
+/**
+ * Redis has never heard of the session that holds them. It may as well have died in the lost time, and dead is for ever:
+ * it is told so.
+ */
 const sessionLost = (id: string, schedulers: number): Scenario =>
   lostTail({
     id,
     title: `the registration of the worker and its claims (${schedulers === 1 ? 'one scheduler' : `${schedulers} schedulers`})`,
+    promise: 'what it runs is ended within a second, and only then runs again',
     schedulers,
     workers: [],
+    isExpected: runsAgain,
     async lose({ cluster, context, client, tail }) {
       await submitLong(client);
       await tail.remember();
@@ -102,6 +118,20 @@ const sessionLost = (id: string, schedulers: number): Scenario =>
       await commandsRun(context.recorder, 'worker-1', JOBS);
       await letPass(context.random.between(0, 1_500));
       await lose(context, tail);
+    },
+    judge(conclusion) {
+      const { history } = conclusion;
+      const [fault] = history.faults;
+      requireStartedAgain(conclusion);
+      const { lastLineMs, restartMs } = aroundFault(history, {
+        atMs: 0,
+        what: '',
+        mayLose: [],
+        ...fault,
+        target: 'worker-1',
+      });
+      requireThat(lastLineMs <= ENDED_WITHIN_MS, `a command wrote ${lastLineMs} ms after the loss: allowed 1500`);
+      return `; ended ${span([lastLineMs])} after it, again after ${span(restartMs)}`;
     },
   });
 
@@ -131,8 +161,6 @@ const lostTwice: Scenario = lostTail({
 });
 
 /** What started and ended before the loss: Redis forgot that it was accepted, and its worker has dropped it since. */
-const runsAgain = ({ rule }: Violation): boolean => rule === 'STARTS_ONCE' || rule === 'STARTS_CLAIMED';
-
 const resultLost: Scenario = lostTail({
   id: 'R13-result',
   title: 'results that were recorded already',
@@ -146,14 +174,35 @@ const resultLost: Scenario = lostTail({
     await Promise.all(submissions.map(({ id = '' }) => cluster.api.finalJob(id, 10_000)));
     await lose(context, tail);
   },
-  judge({ jobs, starts, losses }) {
-    requireThat(losses === 0, `${losses} attempts were counted as lost: nobody had died`);
-    requireThat(starts === 2 * jobs, `${starts} starts of ${jobs} jobs: expected two of each`);
+  judge(conclusion) {
+    requireStartedAgain(conclusion);
     return ', each ran again once';
   },
 });
 
 const ROUNDS = 4;
+const REMEMBERED = 'what is lost begins here';
+
+/** What ran when Redis came back, and whose result Redis kept, was its job's last start. */
+function requireHeldWentOn({ lines, faults }: History): void {
+  const tails = faults.flatMap((fault, index) => {
+    const next = faults[index + 1];
+    return fault.what === REMEMBERED && next !== undefined ? [{ fromMs: fault.atMs, lostMs: next.atMs }] : [];
+  });
+  const isForgotten = (atMs: number): boolean => tails.some(({ fromMs, lostMs }) => atMs >= fromMs && atMs <= lostMs);
+  const doubled = [...attemptRuns(lines).values()].flatMap((runs) =>
+    runs.filter(
+      (run) =>
+        run.code === 0 &&
+        run.starts === 1 &&
+        tails.some(({ lostMs }) => run.firstMs <= lostMs && run.lastMs > lostMs) &&
+        !isForgotten(run.lastMs) &&
+        runs.some((other) => other.firstLine > run.lastLine),
+    ),
+  );
+  const which = doubled.slice(0, 3).map(({ job, attempt }) => `${job} attempt ${attempt}`);
+  requireThat(doubled.length === 0, `${doubled.length} ran during a loss, and again afterwards: ${which.join(', ')}`);
+}
 
 /** Some are waiting, running, ended, failed and waiting again: whatever was true at each moment. */
 const underLoad: Scenario = lostTail({
@@ -169,6 +218,7 @@ const underLoad: Scenario = lostTail({
       await letPass(3_000);
       await stopLoad();
       await tail.remember();
+      context.recorder.fault({ what: REMEMBERED, target: 'redis' });
       await letPass(context.random.between(200, 2_500));
       await lose(context, tail);
       await waitUntil('jobs are claimed again', async () => (await cluster.redisClient.zcard(QUEUED)) === 0, {
@@ -176,10 +226,10 @@ const underLoad: Scenario = lostTail({
       });
     }
   },
-  judge({ losses, history }) {
+  judge({ losses, starts, history }) {
     requireThat(losses === 0, `${losses} attempts were counted as lost: nobody had died`);
     const wanted = history.jobs.reduce((sum, job) => sum + job.attempts, 0);
-    const starts = [...attemptRuns(history.lines).values()].reduce((sum, runs) => sum + runs.length, 0);
+    requireHeldWentOn(history);
     return `, ${starts - wanted} starts of what had ended in the lost time`;
   },
 });

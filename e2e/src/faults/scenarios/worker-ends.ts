@@ -57,10 +57,7 @@ const hostKilled: Scenario = {
       mayLose: ['worker-1'],
       reassignedWithinMs: REASSIGNED_WITHIN_MS,
     });
-    const worker = cluster.worker('worker-1');
-    worker.expectEnd();
-    worker.freezeHost();
-    worker.hostPids.forEach((pid) => process.kill(pid, 'SIGKILL'));
+    cluster.worker('worker-1').killHost();
     const { history, losses, text } = await context.conclude();
 
     const { restartMs } = aroundFault(history, killed);
