@@ -10,9 +10,9 @@ import { type MarkOwner, toMarkPrefix } from './mark.js';
 import { ownIdentity } from './proc.js';
 import { toCancelledEnd } from './process/command-end.js';
 import { describeDirectory } from './process/spawn-failure.js';
-import { SURVIVORS_TEXT } from './survivors.js';
+import { type Survivors, SURVIVORS_TEXT } from './survivors.js';
 import { sweepUntilNone } from './sweep.js';
-import type { FromExecutor, LastWill, ToExecutor } from './wire.js';
+import type { CgroupUse, FromExecutor, LastWill, ToExecutor } from './wire.js';
 import { within } from './within.js';
 
 const STOP_LIMIT_MS = 5_000;
@@ -31,6 +31,8 @@ export interface ExecutorProcessParams {
   /** The worker's environment. Commands get PATH, HOME, LANG, TZ and TMPDIR of it, and what `passEnv` names. */
   environment: Readonly<Record<string, string | undefined>>;
   passEnv?: readonly string[];
+  /** A cgroup for each attempt. @default off */
+  cgroup?: CgroupUse;
   /** For commands whose job names none. Default: where the worker was started. */
   cwd?: string;
   /** Whom the executor tells when the worker's process has ended. Without it nobody is told. */
@@ -159,13 +161,14 @@ export class ExecutorProcess implements Executor {
   }
 
   private async launch(): Promise<void> {
-    const { clock, entry, environment, lastWill, passEnv } = this.params;
+    const { cgroup, clock, entry, environment, lastWill, passEnv } = this.params;
     const link = new ExecutorLink({
       clock,
       entry: entry ?? builtEntry('executor-main'),
       setup: {
         owner: this.owner,
         lastWill,
+        cgroup: cgroup ?? 'off',
         cwd: this.cwd,
         baseEnvironment: pickEnvironment(environment, passEnv),
       },
@@ -275,12 +278,13 @@ export class ExecutorProcess implements Executor {
   private async sweep(): Promise<void> {
     const prefix = toMarkPrefix(this.owner);
     const { clock, logger } = this.params;
+    const onSurvivors = (survivors: Survivors): void => logger.error(SURVIVORS_TEXT, { ...survivors });
     await sweepUntilNone({
       clock,
       matches: (mark) => mark.startsWith(prefix),
-      onSurvivors: (survivors) => logger.error(SURVIVORS_TEXT, { ...survivors }),
+      onSurvivors,
     });
-    this.link?.removeDirectory();
+    await this.link?.removeDirectories(onSurvivors);
   }
 
   private ask(toMessage: (number: number) => ToExecutor): Promise<void> {

@@ -1,7 +1,7 @@
 import { isAlive, readStat } from './proc.js';
 import { type SeenProcess, signalSeen } from './process-tree.js';
 import { eventually, type ExecutorHarness, startExecutor, stopExecutors, toText } from './testing/executor-harness.js';
-import { isAllStopped, startTree, TREE, treeOf, withLeaseUntil } from './testing/process-trees.js';
+import { isAllStopped, startTree, treeOf, withLeaseUntil } from './testing/process-trees.js';
 import { startWorkerProcess, stopWorkerProcesses } from './testing/worker-process.js';
 import { uptimeMs } from './uptime.js';
 
@@ -322,18 +322,19 @@ describe('ExecutorProcess: kill and continue at the end of the lease', () => {
 
 describe('ExecutorProcess: a host that was stopped as a whole', () => {
   const stopAndResume = async (onLeaseLost: 'freeze' | 'kill', command: string): Promise<number[]> => {
-    const worker = await startWorkerProcess([{ command, onLeaseLost, timeoutMs: 2_000 }], { leaseMs: 1_500 });
+    const worker = await startWorkerProcess([{ command, onLeaseLost, timeoutMs: 3_000 }], { leaseMs: 2_000 });
+    await eventually(1_000, () => worker.commands().length === 5);
     const everybody = [worker.pid, ...worker.marked().map(({ pid }) => pid)];
     const commands = worker.commands().map(({ pid }) => pid);
     everybody.forEach((pid) => process.kill(pid, 'SIGSTOP'));
-    await wait(2_500);
+    await wait(3_200);
     everybody.forEach((pid) => process.kill(pid, 'SIGCONT'));
     return commands;
   };
   const isStoppedOrDead = (pid: number): boolean => ['T', 'Z', undefined].includes(readStat(pid)?.state);
 
   it.each(['freeze', 'kill'] as const)('runs nothing a second after it resumes: %s', async (onLeaseLost) => {
-    const commands = await stopAndResume(onLeaseLost, TREE);
+    const commands = await stopAndResume(onLeaseLost, 'setsid sleep 100 & timeout 100 sleep 100 & sleep 100');
     const resumedMs = performance.now();
 
     await eventually(OVERLAP_MS, () => commands.every(isStoppedOrDead));

@@ -8,7 +8,7 @@ export type {
 } from './executor.js';
 export type { ExecutorProcessParams } from './executor-process.js';
 export { ExecutorProcess } from './executor-process.js';
-export type { LastWill } from './wire.js';
+export type { CgroupUse, LastWill } from './wire.js';
 export type { LeftoversParams } from './leftovers.js';
 export { endLeftovers } from './leftovers.js';
 export { uptimeMs } from './uptime.js';

@@ -1,9 +1,10 @@
 import { type Clock, sleep } from '@orchestrator/core';
 import type { Logger } from '@orchestrator/telemetry';
 
+import { findSessions } from './cgroup.js';
 import { EXECUTOR_ROLE, GUARD_ROLE, type Mark, parseMark } from './mark.js';
 import { hasProc, isAlive, sharesPidNamespace } from './proc.js';
-import { SURVIVORS_TEXT } from './survivors.js';
+import { type Survivors, SURVIVORS_TEXT } from './survivors.js';
 import { sweepUntilNone, tryToFind } from './sweep.js';
 
 /** An executor whose worker is dead tells the schedulers so before it ends: it is given this long. */
@@ -33,11 +34,12 @@ export async function endLeftovers(params: LeftoversParams): Promise<number> {
     const left = mark?.workerId === workerId && !isAlive(mark.process) && sharesPidNamespace(pid);
     return left ? mark : undefined;
   };
+  const onSurvivors = (survivors: Survivors): void => void logger.error(SURVIVORS_TEXT, { workerId, ...survivors });
   const sweep = (matches: (text: string, pid: number) => boolean): Promise<number> =>
     sweepUntilNone({
       clock,
       matches,
-      onSurvivors: (survivors) => logger.error(SURVIVORS_TEXT, { workerId, ...survivors }),
+      onSurvivors,
     });
   const isCommand = (text: string, pid: number): boolean => {
     const holder = isLeftover(text, pid)?.holder;
@@ -49,6 +51,13 @@ export async function endLeftovers(params: LeftoversParams): Promise<number> {
     await sleep(clock, LOOK_EVERY_MS);
   }
   ended += await sweep((text, pid) => isLeftover(text, pid) !== undefined);
+  for (const { cgroup, worker } of findSessions(workerId)) {
+    const pids = cgroup.pids();
+    if (!isAlive(worker) && pids.every((pid) => pid > 0 && sharesPidNamespace(pid))) {
+      ended += pids.length;
+      await cgroup.end(clock, onSurvivors);
+    }
+  }
   if (ended > 0) {
     logger.warn('An earlier process of this worker left something behind: it was ended', {
       workerId,

@@ -8,12 +8,16 @@ export interface LastWill {
   joinToken: string;
 }
 
+/** `auto`: where the kernel has cgroup v2, it may be written to and moving a process is quick. */
+export type CgroupUse = 'off' | 'auto';
+
 export interface ExecutorSetup {
   owner: MarkOwner;
   /** Secrets travel here and never in argv or the environment. */
   lastWill: LastWill | undefined;
   /** For commands whose job names none. */
   cwd: string;
+  cgroup: CgroupUse;
   /** What every command gets. */
   baseEnvironment: Readonly<Record<string, string>>;
 }
@@ -34,8 +38,8 @@ export type ToExecutor =
   | { kind: 'ping'; number: number };
 
 export type FromExecutor =
-  /** `directory` is to be removed if the executor cannot do it itself. */
-  | { kind: 'ready'; directory: string | undefined }
+  /** Both directories are to be removed if the executor cannot do it itself; what is in the cgroup is to be killed. */
+  | { kind: 'ready'; directory: string | undefined; cgroup: string | undefined }
   | { kind: 'started'; attemptId: string; pid: number; startedAtWallMs: number }
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }

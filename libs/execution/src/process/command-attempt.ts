@@ -1,7 +1,9 @@
 import { type Clock, DEFAULT_FREEZE_LIMIT_MS, type OnLeaseLost } from '@orchestrator/core';
 
+import type { Cgroup } from '../cgroup.js';
 import type { AttemptToRun, ExecutorEnd } from '../executor.js';
 import { hasProc, readStat, sendSignal } from '../proc.js';
+import type { Survivors } from '../survivors.js';
 import { AttemptOutput } from './attempt-output.js';
 import { type CommandExit, type EndRequest, toEnd, toSpawnErrorEnd } from './command-end.js';
 import { drainOutput } from './drain.js';
@@ -25,7 +27,10 @@ export interface CommandAttemptParams {
   mayTerminate: () => boolean;
   live: LiveOutput;
   pipes: PipePool;
-  raiseOom: <T>(spawn: () => T) => T;
+  launch: <T>(spawn: () => T) => T;
+  /** Where this can be had: all of it is in there, whatever its mark. */
+  cgroup: Cgroup | undefined;
+  onSurvivors: (survivors: Survivors) => void;
   onStarted: (pid: number, startedAtWallMs: number) => void;
   /** Called once, unless it was killed before. */
   onEnded: (end: ExecutorEnd) => void;
@@ -114,10 +119,10 @@ export class CommandAttempt {
       this.killRest();
       return false;
     }
-    const { freezer, mark } = this.params;
+    const { cgroup, freezer, mark } = this.params;
     this.wasFrozen = true;
     this.timer?.pause(overdueMs);
-    this.frozen = { sinceUptimeMs, done: freezer.freeze({ mark, leader: this.pid }) };
+    this.frozen = { sinceUptimeMs, done: freezer.freeze({ mark, leader: this.pid, cgroup }) };
     await this.frozen.done;
     return this.isFrozen;
   }
@@ -149,7 +154,7 @@ export class CommandAttempt {
   async kill(): Promise<void> {
     this.silence();
     this.killGroup();
-    await this.params.sweeper.kill(this.params.mark);
+    await this.gone();
     this.destroyStreams();
   }
 
@@ -189,7 +194,17 @@ export class CommandAttempt {
 
   private killRest(): void {
     this.killGroup();
-    void this.params.sweeper.kill(this.params.mark);
+    void this.gone();
+  }
+
+  /** SIGKILL to all that is found of it; resolves when nothing is any more. */
+  private async gone(): Promise<void> {
+    await Promise.all([this.params.sweeper.kill(this.params.mark), this.emptied()]);
+  }
+
+  private async emptied(): Promise<void> {
+    const { cgroup, clock, onSurvivors } = this.params;
+    await cgroup?.end(clock, onSurvivors);
   }
 
   private async exited(exit: CommandExit): Promise<void> {
@@ -216,8 +231,9 @@ export class CommandAttempt {
       progress: () => this.output.bytes,
     });
     if (this.endRequest !== undefined && hasProc) {
-      await sweeper.kill(mark);
+      await this.gone();
     } else {
+      void this.emptied();
       this.killGroup();
       sweeper.ended(mark);
     }
@@ -229,6 +245,7 @@ export class CommandAttempt {
    * that. What left the group is found by its mark.
    */
   private killGroup(): void {
+    this.params.cgroup?.kill();
     const isHeld =
       this.exit === undefined
         ? readStat(this.pid)?.parent === process.pid
@@ -261,6 +278,7 @@ export class CommandAttempt {
     if (!this.silenced && this.exit === undefined && this.pid <= 1) {
       const { attempt, cwd, onEnded, onUnable } = this.params;
       this.silence();
+      void this.emptied();
       this.destroyStreams();
       const failure = toSpawnFailure(error, attempt, cwd);
       if (failure.isMachines) {

@@ -1,5 +1,6 @@
 import type { Clock, OnLeaseLost } from '@orchestrator/core';
 
+import type { Cgroup } from '../cgroup.js';
 import type { AttemptToRun } from '../executor.js';
 import type { FrameChannel } from '../frames.js';
 import { toMark } from '../mark.js';
@@ -16,6 +17,7 @@ import { LiveOutput } from './live-output.js';
 import { MarkSweeper } from './mark-sweeper.js';
 import { createOomRaiser } from './oom-score.js';
 import { PipePool } from './pipe-pool.js';
+import { SessionCgroup } from './session-cgroup.js';
 import { StartRetries } from './start-retries.js';
 import { WorkerEnd } from './worker-end.js';
 
@@ -38,6 +40,7 @@ export class ExecutorServer {
   private readonly lease: LeaseWatch;
   private readonly freezer: Freezer;
   private readonly frozen: FrozenAttempts;
+  private cgroups: SessionCgroup | undefined;
   private readonly raiseOom = createOomRaiser();
   private readonly pipes: PipePool;
   private readonly retries: StartRetries;
@@ -118,19 +121,31 @@ export class ExecutorServer {
       await this.workerEnd?.afterPipeClosed(dead);
     }
     this.pipes.remove();
+    this.cgroups?.cgroup.remove();
     this.params.exit(0);
   }
 
   private begin(setup: ExecutorSetup): void {
     const { channel, clock } = this.params;
     this.setup = setup;
+    this.openCgroups(setup);
     this.workerEnd = new WorkerEnd({ clock, setup });
+    const cgroup = this.cgroups?.cgroup.directory;
     if (hasProc) {
-      new Guard({ setup, clock, directory: this.pipes.directory }).start();
+      new Guard({ setup, clock, directory: this.pipes.directory, cgroup }).start();
     } else {
       this.log('There is no /proc: what leaves its process group is not found, and nobody guards the executor', {});
     }
-    channel.send({ kind: 'ready', directory: this.pipes.directory });
+    channel.send({ kind: 'ready', directory: this.pipes.directory, cgroup });
+  }
+
+  private openCgroups({ cgroup, owner }: ExecutorSetup): void {
+    const opened = cgroup === 'auto' ? SessionCgroup.open(owner, this.params.clock) : undefined;
+    if (typeof opened === 'string') {
+      this.log('Commands are not in cgroups: what escapes session and mark is not found', { reason: opened }, 'info');
+    } else {
+      this.cgroups = opened;
+    }
   }
 
   /** In the order of their arrival. Nothing starts without a lease; a renewal may still be in the pipe. */
@@ -165,6 +180,7 @@ export class ExecutorServer {
     if (this.setup === undefined || this.stopping) {
       return;
     }
+    const cgroup = this.cgroups?.create();
     const command = new CommandAttempt({
       attempt,
       mark: toMark(this.setup.owner, attemptId),
@@ -176,7 +192,9 @@ export class ExecutorServer {
       mayTerminate: () => attempt.onLeaseLost === 'continue' || this.lease.valid,
       live: this.live,
       pipes: this.pipes,
-      raiseOom: this.raiseOom,
+      cgroup,
+      launch: (spawn) => this.launch(cgroup, spawn),
+      onSurvivors: (survivors) => this.log(SURVIVORS_TEXT, { ...survivors }),
       onStarted: (pid, startedAtWallMs) => channel.send({ kind: 'started', attemptId, pid, startedAtWallMs }),
       onEnded: (end) => {
         this.attempts.delete(attemptId);
@@ -190,6 +208,11 @@ export class ExecutorServer {
     });
     this.attempts.set(attemptId, command);
     command.start();
+  }
+
+  private launch<T>(cgroup: Cgroup | undefined, spawn: () => T): T {
+    const raised = (): T => this.raiseOom(spawn);
+    return cgroup === undefined || this.cgroups === undefined ? raised() : this.cgroups.spawnIn(cgroup, raised);
   }
 
   private refuse(attempts: readonly AttemptToRun[]): void {
@@ -254,7 +277,7 @@ export class ExecutorServer {
     this.params.channel.send({ kind: 'done', number });
   }
 
-  private log(message: string, fields: Record<string, unknown>): void {
-    this.params.channel.send({ kind: 'log', level: 'warn', message, fields });
+  private log(message: string, fields: Record<string, unknown>, level: 'info' | 'warn' = 'warn'): void {
+    this.params.channel.send({ kind: 'log', level, message, fields });
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '@orchestrator/core';
 
+import type { Cgroup } from '../cgroup.js';
 import { hasProc, sendSignal } from '../proc.js';
 import {
   type AttemptTree,
@@ -20,9 +21,16 @@ const URGENT_LOOK_MS = 10;
 const WATCH_LOOK_MS = 200;
 /** Looking at every process of the machine takes at most this part of the time. */
 const IDLE_FACTOR = 4;
+/** One that took longer was interrupted by a stop of this process, and says nothing. */
+const SLOWEST_LOOK_MS = 250;
+
+/** What is in its cgroup is stopped and continued by the kernel, at once; the rest, or all without one, by signals. */
+export interface FrozenTree extends AttemptTree {
+  cgroup?: Cgroup | undefined;
+}
 
 interface Held {
-  tree: AttemptTree;
+  tree: FrozenTree;
   /** Stopped by the job itself before, and left so. Not known before the first look. */
   before: Map<string, SeenProcess> | undefined;
   /** To be continued. */
@@ -44,12 +52,19 @@ export class Freezer {
   constructor(private readonly clock: Clock) {}
 
   /** Resolves when all of it is stopped, or when it is no longer to be. */
-  freeze(tree: AttemptTree): Promise<void> {
+  freeze(tree: FrozenTree): Promise<void> {
     if (!hasProc) {
       sendSignal(-tree.leader, 'SIGSTOP');
     }
+    const cgroup = tree.cgroup?.freeze() === true ? tree.cgroup : undefined;
     return new Promise((resolve) => {
-      this.held.set(tree.mark, { tree, before: undefined, stopped: new Map(), clean: 0, done: [resolve] });
+      this.held.set(tree.mark, {
+        tree: { ...tree, cgroup },
+        before: undefined,
+        stopped: new Map(),
+        clean: 0,
+        done: [resolve],
+      });
       this.schedule(0);
     });
   }
@@ -70,6 +85,7 @@ export class Freezer {
       }
       signalSeen(seen, 'SIGCONT');
     }
+    held.tree.cgroup?.thaw();
     if (!hasProc) {
       sendSignal(-held.tree.leader, 'SIGCONT');
     }
@@ -107,7 +123,7 @@ export class Freezer {
       return this.schedule(URGENT_LOOK_MS);
     }
     this.held.forEach((held) => this.stop(held, processes));
-    this.lastLookMs = this.clock.monotonicMs() - startedAtMs;
+    this.lastLookMs = Math.min(this.clock.monotonicMs() - startedAtMs, SLOWEST_LOOK_MS);
     const urgent = [...this.held.values()].some(({ clean }) => clean < CLEAN_LOOKS);
     this.schedule(urgent ? URGENT_LOOK_MS : Math.max(WATCH_LOOK_MS, this.lastLookMs * IDLE_FACTOR));
   }
@@ -116,7 +132,7 @@ export class Freezer {
     const running = this.note(held, processes);
     // By group, so that no fork gets away; each group once.
     new Map(running.map((seen) => [seen.processGroup, seen])).forEach((seen) => signalGroupOf(seen, 'SIGSTOP'));
-    held.clean = running.length === 0 ? held.clean + 1 : 0;
+    held.clean = running.length === 0 && held.tree.cgroup?.isFrozen !== false ? held.clean + 1 : 0;
     if (held.clean >= CLEAN_LOOKS) {
       held.done.splice(0).forEach((done) => done());
     }
@@ -124,7 +140,8 @@ export class Freezer {
 
   /** Remembers what is whose and answers what still runs. */
   private note(held: Held, processes: readonly SeenProcess[]): SeenProcess[] {
-    const members = membersOf(processes, held.tree).filter((seen) => !isOver(seen));
+    const inCgroup = new Set(held.tree.cgroup?.pids());
+    const members = membersOf(processes, held.tree).filter((seen) => !isOver(seen) && !inCgroup.has(seen.pid));
     held.before ??= new Map(members.filter(isStopped).map((seen) => [keyOf(seen), seen]));
     const { before, stopped } = held;
     return members.filter((seen) => {

@@ -9,8 +9,8 @@ import { SHELL } from './spawn-command.js';
 
 /**
  * Sleeps in `read` until the pipe from the executor, its only writer, is closed: then the executor is dead. Kills all
- * that carry a mark of the session (its first argument), until two looks in a row find nothing; then removes the executor's
- * directory (the second).
+ * that carry a mark of the session (its first argument), until two looks in a row find nothing; then removes the
+ * session's cgroup (the second) and the executor's directory (the third).
  *
  * grep finds them in a few milliseconds. One that stops at the NUL bytes between the variables does not find the guard's
  * own second variable: then the shell's `read`, which skips NUL bytes, does it, a byte at a time.
@@ -30,6 +30,7 @@ found() {
   fi
 }
 while read -r _; do :; done
+[ -z "$2" ] || echo 1 >"$2/cgroup.kill"
 clean=0
 while [ $clean -lt 2 ]; do
   clean=$((clean + 1))
@@ -39,13 +40,16 @@ while [ $clean -lt 2 ]; do
     if [ "$pid" != $$ ] && kill -9 "$pid" 2>/dev/null; then clean=0; fi
   done
 done
-[ -z "$2" ] || rm -rf "$2"
+[ -z "$2" ] || rmdir "$2"/*/ "$2"
+[ -z "$3" ] || rm -rf "$3"
 `;
 
 export interface GuardParams {
   setup: ExecutorSetup;
   /** Of the executor, removed when it is dead. */
   directory: string | undefined;
+  /** Of the session's commands, killed and removed. */
+  cgroup: string | undefined;
   clock: Clock;
 }
 
@@ -56,9 +60,9 @@ export class Guard {
   constructor(private readonly params: GuardParams) {}
 
   start(): void {
-    const { directory = '', setup } = this.params;
+    const { cgroup = '', directory = '', setup } = this.params;
     const { baseEnvironment, owner } = setup;
-    const child = spawn(SHELL, ['-c', SCRIPT, 'orchestrator-guard', toMarkPrefix(owner), directory], {
+    const child = spawn(SHELL, ['-c', SCRIPT, 'orchestrator-guard', toMarkPrefix(owner), cgroup, directory], {
       cwd: '/',
       detached: true,
       env: { ...baseEnvironment, [MARK_VARIABLE]: toMark(owner, GUARD_ROLE) },

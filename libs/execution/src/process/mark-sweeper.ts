@@ -9,6 +9,8 @@ const URGENT_LOOK_MS = 20;
 const WATCH_LOOK_MS = 50;
 /** Looking at every process of the machine takes at most this part of the time. */
 const IDLE_FACTOR = 4;
+/** One that took longer was interrupted by a stop of this process, and says nothing. */
+const SLOWEST_LOOK_MS = 250;
 
 interface Hunt {
   /** `watch` looks only; the others kill what they find. */
@@ -97,7 +99,7 @@ export class MarkSweeper {
       found.set(marked.mark, [...(found.get(marked.mark) ?? []), marked]);
     }
     this.dueAtMs = Infinity;
-    this.lastLookMs = this.clock.monotonicMs() - startedAtMs;
+    this.lastLookMs = Math.min(this.clock.monotonicMs() - startedAtMs, SLOWEST_LOOK_MS);
     for (const [mark, hunt] of this.hunts) {
       if (looked === undefined) {
         this.schedule(LOOK_AFTER_MS[hunt.mode]);

@@ -16,7 +16,8 @@ export interface SpawnContext {
   mark: string;
   cwd: string;
   pipes: PipePool;
-  raiseOom: <T>(spawn: () => T) => T;
+  /** Calls it with this process as its child is to begin. */
+  launch: <T>(spawn: () => T) => T;
   /** The chunk is valid only during the call. */
   onData: (stream: OutputStreamName, chunk: Buffer) => void;
 }
@@ -32,7 +33,7 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Starts it as a session of its own. @throws what Node throws at once: NUL bytes, too large an environment, no file handle left. */
 export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): SpawnedCommand {
-  const { baseEnvironment, cwd, mark, onData, pipes, raiseOom } = context;
+  const { baseEnvironment, cwd, launch, mark, onData, pipes } = context;
   const [file, args] = toProgram(attempt);
   const env = { ...baseEnvironment, ...attempt.env, [MARK_VARIABLE]: mark };
   const stdin = attempt.stdin === undefined ? undefined : openInputFile(pipes.directory, attempt.stdin);
@@ -47,7 +48,7 @@ export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): Spaw
     }
     const first = attempt.stdin === undefined ? 'ignore' : (stdin ?? 'pipe');
     const stdio: StdioOptions = [first, stdout?.theirs ?? 'pipe', stderr?.theirs ?? 'pipe'];
-    child = raiseOom(() => spawn(file, args, { cwd, detached: true, env, stdio }));
+    child = launch(() => spawn(file, args, { cwd, detached: true, env, stdio }));
   } catch (error) {
     ends.forEach(({ own }) => closeSync(own));
     throw error;

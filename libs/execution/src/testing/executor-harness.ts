@@ -50,6 +50,8 @@ export async function startExecutor(
     clock: systemClock,
     logger: silentLogger,
     environment: { ...process.env, SECRET_OF_THE_WORKER: 'x' },
+    // Everything has to hold without them.
+    cgroup: 'off',
     events: {
       started: (attemptId, pid) => {
         pids.set(attemptId, pid);
