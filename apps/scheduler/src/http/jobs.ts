@@ -36,7 +36,8 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const traceparent = toTraceparent(request.headers['traceparent']);
         const draft = toJobDraft(request.body, '', traceparent === undefined ? {} : { traceparent });
-        const { answer, replayed } = await submitOnce(request, singleSubmission(deps, draft), deps);
+        const bytes = Number(request.headers['content-length'] ?? JOB_BODY_BYTES);
+        const { answer, replayed } = await submitOnce(request, singleSubmission(deps, draft, bytes), deps);
         if (replayed) {
           void reply.header('idempotency-replayed', 'true');
         }
@@ -122,12 +123,12 @@ export async function viewJob(
   return toJobView(job, explainWaiting(job, capacity, queued.position, queued.recovery));
 }
 
-function singleSubmission(deps: HttpDeps, draft: JobDraft): Submission<JobView> {
+function singleSubmission(deps: HttpDeps, draft: JobDraft, bytes: number): Submission<JobView> {
   return {
     makeIds: () => ({ ids: [deps.newUlid()] }),
     write: async ({ ids }) => {
       const job = toNewJob(draft, ids[0] ?? '');
-      const reply = await deps.submitter.submit(draft.pool, job).catch((error: unknown) => {
+      const reply = await deps.submitter.submit(draft.pool, job, bytes).catch((error: unknown) => {
         throw naming(error, { id: toJobId(draft.pool, job.ulid) });
       });
       const capacity = await deps.workers.capacityHint(draft.pool);

@@ -23,8 +23,10 @@ function setup() {
     },
   };
   const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS });
-  const submit = (ulid: string, pool = 'p'): Promise<EnqueueReply> =>
-    submitter.submit(pool, { ulid, spec: { name: toJobId(pool, ulid) }, rule: {}, priority: 0 } as unknown as NewJob);
+  const submit = (ulid: string, pool = 'p', bytes = 100): Promise<EnqueueReply> => {
+    const job = { ulid, spec: { name: toJobId(pool, ulid) }, rule: {}, priority: 0 } as unknown as NewJob;
+    return submitter.submit(pool, job, bytes);
+  };
   return { clock, calls, submit };
 }
 
@@ -88,5 +90,23 @@ describe('Submitter', () => {
     calls[1]?.answer();
 
     await expect(second).resolves.toMatchObject({ ulid: 'b' });
+  });
+
+  it('refuses what memory is not there for, until others were answered or given up', async () => {
+    const { clock, calls, submit } = setup();
+    const mib = 1024 * 1024;
+    const first = submit('a', 'p', 200 * mib);
+    const second = submit('b', 'q', 56 * mib);
+
+    await expect(submit('c', 'r', 1)).rejects.toMatchObject({ kind: 'overloaded' });
+
+    calls[0]?.answer();
+    await first;
+    const third = submit('d', 'r', 200 * mib);
+    clock.advance(LIMIT_MS);
+    await expect(second).rejects.toThrow(TimeoutError);
+    await expect(third).rejects.toThrow(TimeoutError);
+    void submit('e', 's', 256 * mib);
+    expect(calls.at(-1)?.ulids).toEqual(['e']);
   });
 });

@@ -15,6 +15,8 @@ export interface SubmitterParams {
 export const SUBMIT_LIMIT_MS = 2_700;
 /** Jobs that may wait behind the call under way, in one pool. */
 const MAX_WAITING = 20_000;
+/** Bytes of bodies that are not answered yet, in all pools. */
+const MAX_BYTES = 256 * 1024 * 1024;
 
 interface Waiting {
   job: NewJob;
@@ -29,18 +31,26 @@ interface Waiting {
 export class Submitter {
   readonly #params: SubmitterParams;
   readonly #pools = new Map<string, Waiting[]>();
+  #bytes = 0;
 
   constructor(params: SubmitterParams) {
     this.#params = params;
   }
 
-  /** @throws {StoreUnavailableError | TimeoutError} when it was not confirmed in time; it may still be written. */
-  submit(pool: string, job: NewJob): Promise<EnqueueReply> {
+  /**
+   * `bytes`: of the body that it came in.
+   * @throws {StoreUnavailableError | TimeoutError} when it was not confirmed in time; it may still be written.
+   */
+  async submit(pool: string, job: NewJob, bytes: number): Promise<EnqueueReply> {
     const { clock, limitMs = SUBMIT_LIMIT_MS } = this.#params;
     const waiting = this.#pools.get(pool);
     if (waiting !== undefined && waiting.length >= MAX_WAITING) {
       throw new ProblemError('overloaded', `${MAX_WAITING} submissions to the pool "${pool}" wait already`);
     }
+    if (this.#bytes + bytes > MAX_BYTES) {
+      throw new ProblemError('overloaded', `submissions of ${MAX_BYTES / 1024 / 1024} MiB are under way already`);
+    }
+    this.#bytes += bytes;
     let entry: Waiting | undefined;
     const reply = new Promise<EnqueueReply>((resolve, reject) => {
       entry = { job, resolve, reject };
@@ -51,7 +61,10 @@ export class Submitter {
         waiting.push(entry);
       }
     });
-    return withTimeout(clock, limitMs, 'writing the job', reply).finally(() => this.#forget(pool, entry));
+    return withTimeout(clock, limitMs, 'writing the job', reply).finally(() => {
+      this.#bytes -= bytes;
+      this.#forget(pool, entry);
+    });
   }
 
   async #send(pool: string, first: Waiting[]): Promise<void> {
