@@ -8,7 +8,8 @@ import { bin } from './lib/root.mjs';
 const [app, ...args] = process.argv.slice(2);
 const has = (flag) => args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
 const config = has('--config') ? [] : ['--config', `config/${app}.yaml`];
-const wantsRedis = app === 'scheduler' && !has('--redis-url') && !has('--config');
+const hasSentinels = has('--redis-sentinels') || process.env.ORCHESTRATOR_REDIS_SENTINELS !== undefined;
+const wantsRedis = app === 'scheduler' && !has('--redis-url') && !hasSentinels && !has('--config');
 
 const redis = wantsRedis ? await obtainRedis('nx serve scheduler') : undefined;
 if (redis !== undefined) {
