@@ -53,10 +53,10 @@ async function runAll(wanted: readonly Scenario[], { seed, soakMs, keep }: Optio
 }
 
 function report(results: readonly ScenarioResult[], { seed, write }: Options): number {
-  const table = toTable(results);
+  const table = toTable(results, seed);
   writeFileSync(join(runFolder(seed), 'results.json'), `${JSON.stringify({ seed, results }, null, 2)}\n`);
   if (write) {
-    writeInto(join(ROOT, 'docs', 'faults.md'), `Seed ${seed}.\n\n${table}`);
+    writeInto(join(ROOT, 'docs', 'faults.md'), results, { seed, scenarios });
   }
   const count = (outcome: string): number => results.filter((result) => result.outcome === outcome).length;
   say(`\n${table}\n`);
