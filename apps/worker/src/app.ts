@@ -83,7 +83,7 @@ function toExitCode(error: unknown, logger: Logger): number {
 
 function createRunners({ config, environment }: WorkerAppParams, logger: Logger): RunnerFactory {
   const { executor: options, handlers, id: workerId, joinToken = '', schedulers } = config;
-  const { cwd, passEnv } = options;
+  const { cgroup, cwd, passEnv } = options;
   return (session, events) =>
     new LocalRunner({
       workerId,
@@ -100,6 +100,7 @@ function createRunners({ config, environment }: WorkerAppParams, logger: Logger)
           logger,
           environment,
           passEnv,
+          cgroup,
           ...(cwd === undefined ? {} : { cwd }),
           lastWill: { addresses: schedulers, joinToken },
         }),

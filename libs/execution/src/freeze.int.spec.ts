@@ -5,8 +5,9 @@ import { isAllStopped, startTree, treeOf, withLeaseUntil } from './testing/proce
 import { startWorkerProcess, stopWorkerProcesses } from './testing/worker-process.js';
 import { uptimeMs } from './uptime.js';
 
-afterEach(stopExecutors);
-afterEach(stopWorkerProcesses);
+// Most of the time they wait: so they do it together.
+afterAll(stopExecutors);
+afterAll(stopWorkerProcesses);
 
 const LEASE_MS = 400;
 /** B of the rules: for this long a host that was stopped as a whole may run, after its resume, what it no longer may. */
@@ -37,23 +38,26 @@ function confirm({ executor }: ExecutorHarness, attempt: string, leaseMs = 60_00
 }
 
 describe('ExecutorProcess: freeze at the end of the lease', () => {
-  it('stops everything within a second, whatever its group, session and environment, and continues all on a held', async () => {
-    const harness = await startExecutor({ leaseMs: 0 });
-    const { attempt, pid, tree, frozenAtMs, leaseEndMs } = await freezeTree(harness);
+  it.concurrent(
+    'stops everything within a second, whatever its group, session and environment, and continues all on a held',
+    async () => {
+      const harness = await startExecutor({ leaseMs: 0 });
+      const { attempt, pid, tree, frozenAtMs, leaseEndMs } = await freezeTree(harness);
 
-    expect(frozenAtMs - leaseEndMs).toBeLessThan(1_000);
-    expect(tree).toHaveLength(6);
-    expect(isAllStopped(pid)).toBe(true);
+      expect(frozenAtMs - leaseEndMs).toBeLessThan(1_000);
+      expect(tree).toHaveLength(6);
+      expect(isAllStopped(pid)).toBe(true);
 
-    const thawed = harness.thawed();
-    confirm(harness, attempt);
+      const thawed = harness.thawed();
+      confirm(harness, attempt);
 
-    expect(await thawed).toEqual([attempt]);
-    expect(treeOf(pid).map(({ state }) => state)).toEqual(tree.map(() => 'S'));
-    expect(harness.ends).toEqual([]);
-  });
+      expect(await thawed).toEqual([attempt]);
+      expect(treeOf(pid).map(({ state }) => state)).toEqual(tree.map(() => 'S'));
+      expect(harness.ends).toEqual([]);
+    },
+  );
 
-  it('says of an attempt that was frozen once that it was, and keeps its output', async () => {
+  it.concurrent('says of an attempt that was frozen once that it was, and keeps its output', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const frozen = harness.frozen();
     const { attempt } = await withLeaseUntil(harness, LEASE_MS, async () => {
@@ -71,7 +75,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
     expect((await harness.runToEnd({ command: 'true', onLeaseLost: 'freeze' })).wasFrozen).toBeUndefined();
   });
 
-  it('leaves nothing running that forks as fast as it can', async () => {
+  it.concurrent('leaves nothing running that forks as fast as it can', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const storm = `setsid sh -c 'while :; do sleep 0.01 & done' & while :; do env -i sleep 0.01; done`;
     const frozen = harness.frozen();
@@ -89,7 +93,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
     expect(treeOf(pid).map(({ pid: member }) => member)).toEqual(before);
   });
 
-  it('leaves stopped what the job itself had stopped', async () => {
+  it.concurrent('leaves stopped what the job itself had stopped', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const frozen = harness.frozen();
     const { attempt, pid } = await withLeaseUntil(harness, LEASE_MS, async () => {
@@ -108,7 +112,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
     expect(treeOf(pid).filter(({ state }) => state === 'T')).toHaveLength(1);
   });
 
-  it('stops again what somebody else continues', async () => {
+  it.concurrent('stops again what somebody else continues', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { pid, tree } = await freezeTree(harness);
 
@@ -117,7 +121,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
     await eventually(OVERLAP_MS, () => isAllStopped(pid));
   });
 
-  it('does not count the time it was frozen against the timeout', async () => {
+  it.concurrent('does not count the time it was frozen against the timeout', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, pid } = await freezeTree(harness, { timeoutMs: 1_500 });
     await wait(1_500);
@@ -131,7 +135,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
     expect(end.durationMs).toBeGreaterThan(2_500);
   });
 
-  it('lets the grace stand still, too', async () => {
+  it.concurrent('lets the grace stand still, too', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const command = `trap 'sleep 1; echo cleaned; exit 1' TERM; while :; do sleep 0.05; done`;
     const frozen = harness.frozen();
@@ -152,7 +156,7 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
 });
 
 describe('ExecutorProcess: what thaws', () => {
-  it('is neither a renewed lease nor a held for something sent before the freeze', async () => {
+  it.concurrent('is neither a renewed lease nor a held for something sent before the freeze', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, pid, leaseEndMs } = await freezeTree(harness);
 
@@ -164,7 +168,7 @@ describe('ExecutorProcess: what thaws', () => {
     expect(isAllStopped(pid)).toBe(true);
   });
 
-  it('is no held that is older than the lease, and none without a lease', async () => {
+  it.concurrent('is no held that is older than the lease, and none without a lease', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, pid } = await freezeTree(harness);
     const sentAtMs = uptimeMs();
@@ -178,7 +182,7 @@ describe('ExecutorProcess: what thaws', () => {
     expect(isAllStopped(pid)).toBe(true);
   });
 
-  it('is a held for something sent after it; the next end of the lease freezes again', async () => {
+  it.concurrent('is a held for something sent after it; the next end of the lease freezes again', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, pid } = await freezeTree(harness);
     const thawed = harness.thawed();
@@ -193,7 +197,7 @@ describe('ExecutorProcess: what thaws', () => {
 });
 
 describe('ExecutorProcess: the end of what is frozen', () => {
-  it('cancels it with SIGKILL at once, and never lets it run for that', async () => {
+  it.concurrent('cancels it with SIGKILL at once, and never lets it run for that', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const frozen = harness.frozen();
     const { attempt } = await withLeaseUntil(harness, LEASE_MS, async () => {
@@ -214,7 +218,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
     expect(toText(end.output, 'stdout')).toBe('');
   });
 
-  it('kills it without a word, all of it', async () => {
+  it.concurrent('kills it without a word, all of it', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, tree } = await freezeTree(harness);
 
@@ -224,7 +228,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
     expect(harness.ends).toEqual([]);
   });
 
-  it('kills it with all others', async () => {
+  it.concurrent('kills it with all others', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { tree } = await freezeTree(harness);
 
@@ -233,7 +237,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
     await eventually(500, () => allDead(tree));
   });
 
-  it('kills it when it was frozen for longer than its limit, and says so', async () => {
+  it.concurrent('kills it when it was frozen for longer than its limit, and says so', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const limitReached = harness.freezeLimitReached();
     const { attempt, tree, leaseEndMs } = await freezeTree(harness, { freezeLimitMs: 800 });
@@ -245,7 +249,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
     expect(harness.ends).toEqual([]);
   });
 
-  it('reports the end of one that somebody else has killed, and leaves nothing of it behind', async () => {
+  it.concurrent('reports the end of one that somebody else has killed, and leaves nothing of it behind', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { attempt, pid, tree } = await freezeTree(harness);
 
@@ -271,7 +275,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
     await eventually(500, () => allDead(tree));
   });
 
-  it.each([
+  it.concurrent.each([
     ['the worker dies: the executor does it', false],
     ['worker and executor die: the guard does it', true],
   ])('kills it when %s', async (_what, both) => {
@@ -291,7 +295,7 @@ describe('ExecutorProcess: the end of what is frozen', () => {
 });
 
 describe('ExecutorProcess: kill and continue at the end of the lease', () => {
-  it('does for each attempt what its job says', async () => {
+  it.concurrent('does for each attempt what its job says', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const [frozen, lost] = [harness.frozen(), harness.leaseLost()];
     const { ids } = await withLeaseUntil(harness, LEASE_MS, async () => {
@@ -308,7 +312,7 @@ describe('ExecutorProcess: kill and continue at the end of the lease', () => {
     expect(state).toBe('S');
   });
 
-  it('goes on enforcing the timeout of what continues', async () => {
+  it.concurrent('goes on enforcing the timeout of what continues', async () => {
     const harness = await startExecutor({ leaseMs: 0 });
     const { id } = await withLeaseUntil(harness, LEASE_MS, async () => {
       const attempt = harness.run({ command: 'sleep 100', onLeaseLost: 'continue', timeoutMs: LEASE_MS + 500 });
@@ -333,7 +337,7 @@ describe('ExecutorProcess: a host that was stopped as a whole', () => {
   };
   const isStoppedOrDead = (pid: number): boolean => ['T', 'Z', undefined].includes(readStat(pid)?.state);
 
-  it.each(['freeze', 'kill'] as const)('runs nothing a second after it resumes: %s', async (onLeaseLost) => {
+  it.concurrent.each(['freeze', 'kill'] as const)('runs nothing a second after it resumes: %s', async (onLeaseLost) => {
     const commands = await stopAndResume(onLeaseLost, 'setsid sleep 100 & timeout 100 sleep 100 & sleep 100');
     const resumedMs = performance.now();
 

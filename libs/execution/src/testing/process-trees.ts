@@ -3,7 +3,7 @@ import { uptimeMs } from '../uptime.js';
 import { eventually, type ExecutorHarness } from './executor-harness.js';
 
 /** Its own group, a session and a group of others, and one with neither mark nor session whose parent lives. */
-export const TREE = 'setsid sleep 100 & timeout 100 sleep 100 & env -i setsid sleep 100 & sleep 100';
+export const TREE = 'setsid sleep 100 & timeout 100 sleep 100 & env -i setsid sleep 15 & sleep 100';
 const TREE_PROCESSES = 6;
 
 /** All of an attempt by its leader's pid, without zombies. */
