@@ -105,6 +105,23 @@ describe('numbered calls of a client', () => {
     await q.assertInvariants();
   });
 
+  it('a claim that waited for its turn has its whole time from then on: a slow Redis is no lost answer', async () => {
+    const store = await storeAt(proxy.url, 1_000);
+    await q.openGate('a');
+    await Promise.all([store.claim(q.pool, []), store.promote(q.pool)]); // Redis knows the scripts from now on
+    await q.add(aJob());
+    proxy.slow(600);
+    try {
+      const before = store.promote(q.pool);
+      const { jobs } = await store.claim(q.pool, [aWant('a')]);
+
+      await before;
+      expect(jobs).toHaveLength(1);
+    } finally {
+      proxy.slow(0);
+    }
+  });
+
   it('end within their time when nobody listens, and certainly did nothing', async () => {
     const calls = await callsAt(`redis://127.0.0.1:${await freePort()}`, 300);
     const started = systemClock.monotonicMs();

@@ -11,7 +11,11 @@ export interface PoolCallsParams {
   keys: QueueKeys;
   clock: Clock;
   random: Random;
-  /** From the asking to the rejection, waiting and repetitions included. Default `CALL_TIMEOUT_MS`. */
+  /**
+   * From the asking to the rejection, waiting and repetitions included. What is never repeated has it from its turn on:
+   * with the rest that waiting left, a slow Redis would carry it out and be given up all the same. Default
+   * `CALL_TIMEOUT_MS`.
+   */
   callTimeoutMs?: number;
   /** Writing calls that may wait for their turn, per pool. Default `MAX_WAITING_CALLS`. */
   maxWaiting?: number;
@@ -33,7 +37,7 @@ const RESEND_MAX_MS = 200;
  * One client of the store. It has one writing call in flight per pool, in the order of asking, and numbers its calls:
  * what arrives late, behind a later call, is refused by the scripts (`STALE_OP`). So a repetition is harmless as long as
  * it carries the number of the first sending, and bytes of a call given up do nothing once another one has been made.
- * Every call settles within `callTimeoutMs`.
+ * Every call settles within `callTimeoutMs`; one that is never repeated within that of its turn.
  */
 export class PoolCalls {
   readonly clientId: string;
@@ -63,12 +67,17 @@ export class PoolCalls {
     options: WriteOptions,
   ): Promise<Reply> {
     const what = `${script.name} in pool "${pool}"`;
-    const deadline = this.#params.clock.monotonicMs() + this.#params.callTimeoutMs;
+    const deadline = this.#deadline();
     const leave = await this.#enter(pool, what);
     try {
       const call = { base: this.#params.keys.pool(pool), clientId: this.clientId, number: ++this.#lastNumber };
       const ask = (): Promise<Reply> => script.send(this.#params.redis, call, params);
-      return await this.#send(what, deadline, options.resend, () => options.confirm?.(ask) ?? ask());
+      return await this.#send(
+        what,
+        options.resend ? deadline : this.#deadline(),
+        options.resend,
+        () => options.confirm?.(ask) ?? ask(),
+      );
     } finally {
       leave();
     }
@@ -76,7 +85,11 @@ export class PoolCalls {
 
   /** Sends what has no number because it may be sent twice anyway: reads, and idempotent writes of other slots. */
   read<Reply>(what: string, ask: () => Promise<Reply>): Promise<Reply> {
-    return this.#send(what, this.#params.clock.monotonicMs() + this.#params.callTimeoutMs, true, ask);
+    return this.#send(what, this.#deadline(), true, ask);
+  }
+
+  #deadline(): number {
+    return this.#params.clock.monotonicMs() + this.#params.callTimeoutMs;
   }
 
   async #enter(pool: string, what: string): Promise<() => void> {
