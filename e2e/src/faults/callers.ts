@@ -116,11 +116,22 @@ export class Callers {
     }
   }
 
-  async #submit(seat: SchedulerSeat): Promise<void> {
+  /** One more, to be run later. Answers the id of the job. */
+  async submitDelayed(seconds: number): Promise<string> {
+    const [seat] = this.params.schedulers;
+    const { id, status } = seat === undefined ? { status: 0 } : await this.#submit(seat, { delay: seconds });
+    if (id === undefined) {
+      throw new Error(`a submission with a delay was answered ${status}`);
+    }
+    return id;
+  }
+
+  async #submit(seat: SchedulerSeat, fields: Record<string, unknown> = {}): Promise<Answered> {
     this.#count += 1;
     const key = `caller-${this.#count}`;
     const { recorder } = this.params;
-    const body = { name: key, ...recordedCommand({ ms: 0, file: recorder.commandFile }), maxWorkerLosses: 100 };
+    const command = recordedCommand({ ms: 0, file: recorder.commandFile });
+    const body = { name: key, ...command, maxWorkerLosses: 100, ...fields };
     const answer = await this.#ask(seat, 'submit', body, key);
     const accepted = answer.status === 201;
     recorder.submitted({
@@ -131,6 +142,7 @@ export class Callers {
       atMs: answer.atMs,
       tries: 1,
     });
+    return answer;
   }
 
   async #ask(seat: SchedulerSeat, what: Answered['what'], body?: unknown, key?: string): Promise<Answered> {

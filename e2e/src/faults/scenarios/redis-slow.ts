@@ -1,8 +1,13 @@
+import { readFileSync } from 'node:fs';
+
 import { letPass } from '../../harness/wait.js';
+import { readCommandLines } from '../command-lines.js';
 import { requireThat, type Scenario } from '../scenario.js';
 import { troubleOfRedis } from './redis-trouble.js';
 
 const SLOW_FOR_MS = 25_000;
+/** It goes on, even if a claim is given up now and then: its answer costs up to a second. */
+const LEAST_STARTS = 25;
 const MEMORY_MAY_GROW_BY_MIB = 60;
 
 function slow(delayMs: number): Scenario {
@@ -25,9 +30,13 @@ function slow(delayMs: number): Scenario {
         );
       }
       const accepted = callers.count(201, fault.atMs);
+      const started = readCommandLines(readFileSync(recorder.commandFile, 'utf8')).filter(
+        ({ kind, atMs }) => kind === 'start' && atMs >= fault.atMs,
+      ).length;
       cluster.schedulers.forEach(({ redis }) => redis.heal());
       requireThat(most <= MEMORY_MAY_GROW_BY_MIB, `a scheduler grew by ${most.toFixed(0)} MiB`);
-      return `${accepted} submissions accepted at the first try meanwhile; a scheduler grew by ${most.toFixed(0)} MiB`;
+      requireThat(started >= LEAST_STARTS, `${started} jobs started in ${SLOW_FOR_MS / 1_000} s`);
+      return `${started} jobs started and ${accepted} submissions accepted at the first try meanwhile; a scheduler grew by ${most.toFixed(0)} MiB`;
     },
   });
 }
