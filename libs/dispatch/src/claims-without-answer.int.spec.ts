@@ -1,8 +1,9 @@
-import { VerdictKind } from '@orchestrator/proto-types';
+import { HeldState, VerdictKind } from '@orchestrator/proto-types';
 import { type FaultProxy, startFaultProxy } from '@orchestrator/testing';
 
 import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
+import { WEDGED_BEATS } from './wedge-watch.js';
 
 describe('a store that does not answer', () => {
   let bench: DispatchBench;
@@ -69,6 +70,31 @@ describe('a store that does not answer', () => {
     worker.finish([assignment]);
     await worker.recorded();
     expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 1 });
+  });
+
+  it('does not take a worker for wedged over what a Held has told it is gone', async () => {
+    const { dispatch } = await t.scheduler({ poolsUrl: proxy.url, duties: false });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    await t.submit(1);
+    worker.grant(1);
+    const { attempt, number } = await worker.assignment().then((assignment) => {
+      worker.finish([assignment]);
+      return assignment;
+    });
+    await worker.recorded();
+    worker.break();
+
+    void proxy.loseAnswers();
+    await worker.open(dispatch).greet({ held: [{ attempt, number, state: HeldState.FINISHED }] });
+    proxy.heal();
+    expect((await worker.inbox.take('held')).verdicts).toEqual([{ attempt, kind: VerdictKind.GONE }]);
+    for (let beat = 0; beat <= WEDGED_BEATS; beat += 1) {
+      worker.beat();
+      await worker.inbox.take('heartbeatAck');
+    }
+
+    expect(worker.inbox.count('rehello')).toBe(0);
+    expect(dispatch.counters.wedged).toBe(0);
   });
 
   it('drops what arrives late for a worker that has said Hello again', async () => {

@@ -38,6 +38,13 @@ export class ConnectionWork {
     this.outstanding.restart(attemptIds);
   }
 
+  /** It was told that these are not its own: it reports them no more. */
+  gone(attemptIds: Iterable<string>): void {
+    for (const attemptId of attemptIds) {
+      this.outstanding.report(attemptId);
+    }
+  }
+
   open(pool: string): void {
     this.pools.add(pool);
     this.turns.add(pool);

@@ -268,7 +268,9 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     this.deps.connections.welcomed(this);
   }
 
-  open({ pool, orders }: PoolAnswer): void {
+  open({ pool, orders, verdicts }: PoolAnswer): void {
+    // Of a pool that could not be asked at the Welcome it was believed to hold all that it named.
+    this.work.gone(idsOf(verdicts.filter(({ kind }) => kind === VerdictKind.GONE)));
     this.order(pool, orders);
     this.work.open(pool);
   }
