@@ -8,15 +8,13 @@ interface Restart {
   id: string;
   signal: 'SIGTERM' | 'SIGKILL';
   fsync: 'everysec' | 'always';
-  quick?: boolean;
 }
 
-function restarted({ id, signal, fsync, quick = false }: Restart): Scenario {
+function restarted({ id, signal, fsync }: Restart): Scenario {
   return troubleOfRedis({
     id,
     title: `${signal} of Redis (appendfsync ${fsync}), started again after 5 s`,
     promise: 'meanwhile 503 within 3 s; then nothing is lost, nobody is taken for dead, nothing runs twice',
-    quick,
     options: { redisArgs: ['--appendfsync', fsync] },
     async trouble(cluster, { recorder }) {
       recorder.fault({ what: signal, target: 'redis' });
@@ -30,6 +28,6 @@ function restarted({ id, signal, fsync, quick = false }: Restart): Scenario {
 
 export const redisRestarts: readonly Scenario[] = [
   restarted({ id: 'R1', signal: 'SIGTERM', fsync: 'everysec' }),
-  restarted({ id: 'R2', signal: 'SIGKILL', fsync: 'everysec', quick: true }),
+  restarted({ id: 'R2', signal: 'SIGKILL', fsync: 'everysec' }),
   restarted({ id: 'R2-always', signal: 'SIGKILL', fsync: 'always' }),
 ];
