@@ -327,7 +327,7 @@ describe('ExecutorProcess: kill and continue at the end of the lease', () => {
 describe('ExecutorProcess: a host that was stopped as a whole', () => {
   const stopAndResume = async (onLeaseLost: 'freeze' | 'kill', command: string): Promise<number[]> => {
     const worker = await startWorkerProcess([{ command, onLeaseLost, timeoutMs: 3_000 }], { leaseMs: 2_000 });
-    await eventually(1_000, () => worker.commands().length === 5);
+    await eventually(3_000, () => worker.commands().length === 5);
     const everybody = [worker.pid, ...worker.marked().map(({ pid }) => pid)];
     const commands = worker.commands().map(({ pid }) => pid);
     everybody.forEach((pid) => process.kill(pid, 'SIGSTOP'));
