@@ -97,9 +97,15 @@ describe('the transitions of a job', () => {
     'reconcile without it': () => q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [], last: true }),
     'reconcile with it': ({ attempt }) =>
       q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [{ ...attempt, state: 'running' }], last: true }),
-    'adopt by reconcile': ({ attempt }) =>
-      q.store.reconcile(q.pool, { ...hello, epoch: 2, held: [{ ...later(attempt), state: 'running' }], last: true }),
-    'adopt by a result': ({ attempt }) => q.store.settle(q.pool, [success(later(attempt), { holder })]),
+    'adopt by reconcile': async ({ attempt }) => {
+      await q.moveServer();
+      const held = [{ ...later(attempt), state: 'running' as const }];
+      await q.store.reconcile(q.pool, { ...hello, epoch: 2, held, last: true });
+    },
+    'adopt by a result': async ({ attempt }) => {
+      await q.moveServer();
+      await q.store.settle(q.pool, [success(later(attempt), { holder })]);
+    },
     reclaim: () => q.store.reclaim(q.pool, { session: 'session-a', losses: 1, reason: 'no heartbeat for 15 s' }),
     'reclaim for free': () => q.store.reclaim(q.pool, { session: 'session-a', losses: 0, reason: 'drained' }),
     purge: ({ ulid }) => q.store.purge(q.pool, [ulid]),
