@@ -19,8 +19,8 @@ import { CLEAN_LOOKS } from '../sweep.js';
 const URGENT_LOOK_MS = 10;
 /** While all is stopped: somebody else may have sent SIGCONT, above all after a stop of the whole machine. */
 const WATCH_LOOK_MS = 200;
-/** Looking at every process of the machine takes at most this part of the time. */
-const IDLE_FACTOR = 4;
+/** Looking at every process of the machine takes at most a third of the time: half a second late at worst. */
+const IDLE_FACTOR = 2;
 /** One that took longer was interrupted by a stop of this process, and says nothing. */
 const SLOWEST_LOOK_MS = 250;
 
