@@ -6,6 +6,7 @@ import type { Logger } from '@orchestrator/telemetry';
 import type { DispatchCounters } from './counters.js';
 import {
   askPoolLater,
+  askUntilSure,
   type Greeted,
   type GreetingAnswer,
   type GreetingDeps,
@@ -33,6 +34,8 @@ export interface GreetedStream {
   serve(hello: Hello, greeted: Greeted): void;
   /** This pool was reconciled at the current epoch: its gate is open. */
   open(answer: PoolAnswer): void;
+  /** It was told what became of attempts that it had named. */
+  decided(verdicts: readonly Verdict[]): void;
   refuse(answer: Exclude<GreetingAnswer, Greeted | { status: 'stale_hello' }>): void;
   drain(reason: string): void;
   reconnect(reason: string): void;
@@ -90,20 +93,45 @@ export class ConnectionGreeter {
       stream.drain('asked for while it was away');
     }
     for (const answer of answers) {
-      this.open(answer);
+      this.open(hello, epoch, answer);
     }
     for (const { holdings } of unanswered) {
       void this.askLater(hello, epoch, holdings);
     }
   }
 
-  private open(answer: PoolAnswer): void {
-    const { pool, adopted } = answer;
+  private open(hello: Hello, epoch: number, answer: PoolAnswer): void {
+    const { pool, adopted, unsure } = answer;
     if (adopted > 0) {
       this.deps.counters.adopted += adopted;
       this.stream.logger.warn('attempts were adopted: the store had lost that they were claimed', { pool, adopted });
     }
     this.stream.open(answer);
+    if (unsure.refs.length > 0) {
+      void this.askUntilSure(hello, epoch, unsure);
+    }
+  }
+
+  /** What is frozen goes on, or is killed, when the pool knows who has it: at the end of its recovery. */
+  private async askUntilSure(hello: Hello, epoch: number, unsure: PoolHoldings): Promise<void> {
+    const { stream, signal } = this;
+    stream.logger.info('what is frozen waits for the end of the recovery of its pool', {
+      pool: unsure.pool,
+      frozen: unsure.refs.length,
+    });
+    const isWanted = (): boolean => stream.epoch === epoch;
+    const onVerdicts = (verdicts: Verdict[]): void => {
+      stream.tell({ $case: 'held', value: { helloNumber: hello.number, verdicts } });
+      stream.decided(verdicts);
+    };
+    const session = { session: hello.session, worker: hello.workerId, epoch };
+    try {
+      await askUntilSure({ ...this.deps, signal, isWanted, onVerdicts }, session, unsure);
+    } catch (error) {
+      if (isWanted()) {
+        this.endStale((error as Error).message);
+      }
+    }
   }
 
   /** A pool that could not be asked at the Welcome: its attempts are answered by `Held` as soon as it can. */
@@ -116,7 +144,7 @@ export class ConnectionGreeter {
       const answer = await askPoolLater({ ...this.deps, signal, isWanted }, session, holdings);
       if (answer !== undefined) {
         stream.tell({ $case: 'held', value: { helloNumber: hello.number, verdicts: answer.verdicts } });
-        this.open(answer);
+        this.open(hello, epoch, answer);
       }
     } catch (error) {
       if (isWanted()) {

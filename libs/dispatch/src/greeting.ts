@@ -5,7 +5,7 @@ import { type HeldAttempt, type PendingOrder, type QueueStore, StaleEpochError }
 
 import { parseAttempt, toHeldAttempt } from './from-wire.js';
 import { RetryDelay } from './retry-delay.js';
-import { reconcileSession } from './session-reconciler.js';
+import { askAgain, reconcileSession } from './session-reconciler.js';
 import { toVerdict } from './to-wire.js';
 
 /** What a worker says it holds in one of its pools: as named on the wire, and as the store wants it. */
@@ -19,6 +19,8 @@ export interface PoolHoldings {
 export interface PoolAnswer {
   pool: string;
   verdicts: Verdict[];
+  /** Of these the pool is unsure as long as it is in recovery: their verdict is `unknown` for now. */
+  unsure: PoolHoldings;
   orders: PendingOrder[];
   requeued: number;
   adopted: number;
@@ -44,6 +46,8 @@ export interface GreetingDeps {
   leaseMs: number;
 }
 
+/** What is frozen waits for it, and Redis has other things to do after a restart. */
+const ASK_UNSURE_MS = 500;
 /** Each one costs a dispatcher and a reconcile at every Hello. */
 const MAX_POOLS = 100;
 
@@ -113,7 +117,50 @@ export async function askPool(
   const outcome = await reconcileSession(store, { ...session, pool, held });
   const verdicts = refs.map((ref, index) => toVerdict(ref, outcome.verdicts[index] ?? 'gone'));
   const { orders, requeued, adopted } = outcome;
-  return { pool, verdicts, orders, requeued, adopted };
+  const unsure = only({ pool, refs, held }, (index) => outcome.verdicts[index] === 'unknown');
+  return { pool, verdicts, unsure, orders, requeued, adopted };
+}
+
+/**
+ * Asks a pool again about what it was unsure of, until it is sure of all or `isWanted` is over; tells each answer.
+ * @throws {StaleEpochError} when the session has said Hello elsewhere
+ */
+export async function askUntilSure(
+  deps: GreetingDeps & {
+    clock: Clock;
+    signal: AbortSignal;
+    isWanted(): boolean;
+    onVerdicts(verdicts: Verdict[]): void;
+  },
+  session: { session: string; worker: string; epoch: number },
+  holdings: PoolHoldings,
+): Promise<void> {
+  let left = holdings;
+  while (left.refs.length > 0) {
+    await sleep(deps.clock, ASK_UNSURE_MS, deps.signal);
+    if (!deps.isWanted()) {
+      return;
+    }
+    try {
+      const { pool, refs, held } = left;
+      const answers = await askAgain(deps.store, { ...session, pool, held });
+      const isUnsure = (index: number): boolean => answers[index] === 'unknown';
+      const sure = refs.flatMap((ref, index) => (isUnsure(index) ? [] : [toVerdict(ref, answers[index] ?? 'gone')]));
+      if (sure.length > 0 && deps.isWanted()) {
+        deps.onVerdicts(sure);
+      }
+      left = only(left, isUnsure);
+    } catch (error) {
+      if (error instanceof StaleEpochError) {
+        throw error;
+      }
+    }
+  }
+}
+
+function only({ pool, refs, held }: PoolHoldings, which: (index: number) => boolean): PoolHoldings {
+  const chosen = <T>(list: readonly T[]): T[] => list.filter((_, index) => which(index));
+  return { pool, refs: chosen(refs), held: chosen(held) };
 }
 
 /**

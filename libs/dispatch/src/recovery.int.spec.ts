@@ -1,3 +1,4 @@
+import { HeldState, VerdictKind } from '@orchestrator/proto-types';
 import { type FaultProxy, startFaultProxy } from '@orchestrator/testing';
 
 import { type DispatchBench, type DispatchSetup, type Scheduler, startBench } from './testing/dispatch-bench.js';
@@ -93,6 +94,37 @@ describe('recovery of a pool', () => {
     await silent.recorded();
     expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 1 });
     expect(idle.assigned).toBe(0);
+  });
+
+  it('leaves what is frozen `unknown` until every awaited session has come, and then says `held`', async () => {
+    const scheduler = await t.scheduler({ duties: false });
+    const frozen = await new ScriptedWorker().connect(scheduler.dispatch);
+    const [ulid] = await t.submit(1);
+    frozen.grant(1);
+    const { attempt, number } = await frozen.assignment();
+    const held = [{ attempt, number, state: HeldState.FROZEN }];
+    const other = await new ScriptedWorker().connect(scheduler.dispatch);
+    await save();
+    await loseTail();
+    await frozen.inbox.take('rehello');
+
+    await frozen.greet({ held });
+    expect(frozen.lastVerdicts).toEqual([`${attempt?.attemptId} ${VerdictKind.UNKNOWN}`]);
+    frozen.beat();
+    await frozen.inbox.take('heartbeatAck');
+    await t.until(
+      'only the other one is awaited',
+      () => t.store.recovery('default').catch(() => undefined),
+      (recovery) => recovery?.notBeforeMs === 0 && recovery.awaited.join() === other.session,
+    );
+    expect(frozen.inbox.count('held')).toBe(0);
+    await other.greet();
+
+    expect((await frozen.inbox.take('held')).verdicts).toEqual([{ attempt, kind: VerdictKind.HELD }]);
+    frozen.finish([{ ...held[0]!, specJson: '', traceparent: '' }]);
+    await frozen.recorded();
+    expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 1 });
+    expect(scheduler.dispatch.counters.staleAttempts).toBe(0);
   });
 
   it('takes a result whose claim is in the lost tail from the worker that was given it: adopted and settled', async () => {

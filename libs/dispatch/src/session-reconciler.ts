@@ -1,4 +1,4 @@
-import { type HeldAttempt, MAX_BATCH, type PendingOrder, type QueueStore } from '@orchestrator/queue';
+import { type HeldAttempt, type HeldVerdict, MAX_BATCH, type PendingOrder, type QueueStore } from '@orchestrator/queue';
 
 import { packFrames } from './pack-frames.js';
 
@@ -13,11 +13,20 @@ export interface ReconcileTask {
 
 export interface ReconcileOutcome {
   /** In the order of `held`. */
-  verdicts: ('held' | 'gone')[];
+  verdicts: HeldVerdict[];
   requeued: number;
   /** Of `held`: taken back from a lost tail. */
   adopted: number;
   orders: PendingOrder[];
+}
+
+/** Asks again about what a pool was unsure of. Opens no door and takes nothing back. Rejects as the store does. */
+export async function askAgain(store: QueueStore, { pool, held, ...session }: ReconcileTask): Promise<HeldVerdict[]> {
+  const verdicts: HeldVerdict[] = [];
+  for (const chunk of packFrames(held, () => 0, { maxEntries: MAX_BATCH })) {
+    verdicts.push(...(await store.reconcile(pool, { ...session, held: chunk, last: false })).verdicts);
+  }
+  return verdicts;
 }
 
 /**

@@ -261,7 +261,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
       this.drainTold = false;
     }
     this.work.restart([
-      ...idsOf(answers.flatMap(({ verdicts }) => verdicts.filter(({ kind }) => kind === VerdictKind.HELD))),
+      ...idsOf(answers.flatMap(({ verdicts }) => verdicts.filter(({ kind }) => kind !== VerdictKind.GONE))),
       ...unanswered.flatMap(({ holdings }) => holdings.refs.map(({ attemptId }) => attemptId)),
     ]);
     this.heartbeats.restart();
@@ -270,9 +270,13 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
 
   open({ pool, orders, verdicts }: PoolAnswer): void {
     // Of a pool that could not be asked at the Welcome it was believed to hold all that it named.
-    this.work.gone(idsOf(verdicts.filter(({ kind }) => kind === VerdictKind.GONE)));
+    this.decided(verdicts);
     this.order(pool, orders);
     this.work.open(pool);
+  }
+
+  decided(verdicts: readonly Verdict[]): void {
+    this.work.gone(idsOf(verdicts.filter(({ kind }) => kind === VerdictKind.GONE)));
   }
 
   sample({ freeSlots }: Heartbeat): WedgeSample {

@@ -26,6 +26,7 @@ export type {
   QueueStore,
   ReclaimReply,
   ReclaimRequest,
+  HeldVerdict,
   ReconcileReply,
   ReconcileRequest,
   RetentionLimits,

@@ -9,6 +9,7 @@
  * |                   |        | -> run_id it was on; `recovering` -> ms when its recovery began      | `recovering`: first claim after |
  * |                   |        | `recovered` -> ms when the last recovery began                      | never                          |
  * | awaited           | set    | sessions that a recovery waits for                                   | reconcile, reclaim             |
+ * | unsure            | set    | ULIDs of what was frozen when its holder named it in a recovery      | first claim after              |
  * | seq               | string | counter: order of enqueuing and of claiming                          | never                          |
  * | j:ULID            | hash   | the job, fields below                                                | trim or purge                  |
  * | h:ULID            | list   | earlier attempts, oldest first, at most HISTORY_LIMIT                | with the job                   |

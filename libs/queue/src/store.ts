@@ -23,7 +23,7 @@ export interface QueueStore {
   // ---- sessions
   /**
    * Compares what a worker holds with the store, opens its gate, and adopts what it holds and the store has under a lower
-   * fence (the claim was in a lost tail): unowned, or at a holder that has not confirmed it since. In a recovery's first
+   * fence (the claim was in a lost tail): unowned, or at a holder that has not confirmed it since, or has it frozen. In a recovery's first
    * `RECOVERY_MIN_MS` only an epoch that was minted after its beginning ends the waiting for a session.
    */
   reconcile(pool: string, request: ReconcileRequest): Promise<ReconcileReply>;
@@ -200,9 +200,11 @@ export interface HeldAttempt extends AttemptKey {
   state: 'running' | 'frozen' | 'finished' | 'returned';
 }
 
+export type HeldVerdict = 'held' | 'gone' | 'unknown';
+
 export interface ReconcileReply {
-  /** In the order of `held`. */
-  verdicts: ('held' | 'gone')[];
+  /** In the order of `held`. `unknown`: it is frozen, and stays so until it is asked again after the pool's recovery. */
+  verdicts: HeldVerdict[];
   /** Queued again for free. */
   requeued: number;
   /** Of `held`: taken back from a lost tail. */

@@ -59,7 +59,8 @@ describe('adoption', () => {
 
       const reply = await hello('a', [job], state);
 
-      expect(reply).toEqual({ verdicts: ['held'], requeued: 0, adopted: 1, more: false, orders: [] });
+      const verdicts = [state === 'frozen' ? 'unknown' : 'held'];
+      expect(reply).toEqual({ verdicts, requeued: 0, adopted: 1, more: false, orders: [] });
       expect(await q.record(job.ulid)).toMatchObject({
         state: 'running',
         session: 'a',
@@ -180,6 +181,52 @@ describe('adoption', () => {
 
     expect(reply).toMatchObject({ verdicts: ['gone'], adopted: 0 });
     expect(await q.record(job.ulid)).toMatchObject({ session: 'b', attempt: job.attemptId });
+  });
+
+  it('leaves what is frozen frozen until the recovery is over: who was given it since has the right to it', async () => {
+    const first = await q.run(aJob(), 'dead');
+    const second = await lose(async () => {
+      await q.store.reclaim(q.pool, { session: 'dead', losses: 1, reason: 'silence' });
+      await q.openGate('b');
+      return claim('b');
+    });
+    expect(await q.record(first.ulid)).toMatchObject({ state: 'running', session: 'dead' });
+    await q.store.beginRecovery(q.pool, ['b']);
+
+    expect(await hello('dead', [first], 'frozen')).toMatchObject({ verdicts: ['unknown'], requeued: 0 });
+    expect((await q.store.recovery(q.pool))?.awaited).toEqual(['b']);
+    expect(await hello('b', [second])).toMatchObject({ verdicts: ['held'], adopted: 1 });
+
+    expect(await hello('dead', [first], 'frozen')).toMatchObject({ verdicts: ['gone'], requeued: 0 });
+    expect(await q.record(first.ulid)).toMatchObject({ session: 'b', attempt: second.attemptId });
+  });
+
+  it('lets what is frozen go on when the recovery is over and nobody else had it', async () => {
+    const job = await q.run(aJob(), 'a');
+    await q.moveServer();
+    expect(await hello('a', [job], 'frozen')).toMatchObject({ verdicts: ['unknown'] });
+    await q.store.beginRecovery(q.pool, ['b']);
+    expect(await hello('a', [job], 'frozen')).toMatchObject({ verdicts: ['unknown'], requeued: 0 });
+    await q.letRecoveryAge();
+    expect(await hello('a', [job], 'frozen')).toMatchObject({ verdicts: ['unknown'] });
+    await hello('b', []);
+
+    expect(await hello('a', [job], 'frozen')).toMatchObject({ verdicts: ['held'], requeued: 0 });
+    await claim('b');
+    expect(await q.redis.exists(`${q.base}unsure`)).toBe(0);
+    expect(await q.store.settle(q.pool, [success(job)])).toEqual(['accepted']);
+  });
+
+  it('takes back nothing under a fence that no clock can have given', async () => {
+    await q.openGate('a');
+    const [ulid = ''] = await q.add(aJob());
+    const invented = { ulid, attemptId: 'f.0', fence: Number.MAX_SAFE_INTEGER, number: 1 } as ClaimedJob;
+    await q.moveServer();
+
+    expect(await hello('a', [invented])).toMatchObject({ verdicts: ['gone'], adopted: 0 });
+    expect(await q.store.settle(q.pool, [{ ...success(invented), ...holder(invented) }])).toEqual(['stale']);
+
+    expect(await q.record(ulid)).toMatchObject({ state: 'queued' });
   });
 
   it('answers gone for an equal fence: that very attempt was closed', async () => {

@@ -9,6 +9,7 @@ type Hash = Record<string, string>;
 const OF_THE_POOL = new Set([
   'calls',
   'awaited',
+  'unsure',
   'seq',
   'gates',
   'dying',
@@ -135,6 +136,7 @@ function checkOwners({ jobs, owners }: Snapshot, gates: string[], dying: string[
 async function checkRecovery(redis: Redis, base: string): Promise<string[]> {
   const [schema, server, recovering] = await redis.hmget(`${base}calls`, 'schema', 'server', 'recovering');
   const awaited = await redis.smembers(`${base}awaited`);
+  const unsure = await redis.scard(`${base}unsure`);
   const dying = awaited.length === 0 ? [] : await redis.hkeys(`${base}dying`);
   const present = /run_id:(\w+)/.exec(await redis.info('server'))?.[1];
   const isExpected = recovering !== null || server !== present;
@@ -142,6 +144,7 @@ async function checkRecovery(redis: Redis, base: string): Promise<string[]> {
     ...(schema !== null && server === null ? ['the pool remembers no server'] : []),
     ...awaited.filter((session) => dying.includes(session)).map((session) => `${session} is dying and awaited`),
     ...(isExpected ? [] : awaited.map((session) => `${session} is awaited, and there is no recovery`)),
+    ...(isExpected || unsure === 0 ? [] : [`${unsure} jobs are unsure, and there is no recovery`]),
   ];
 }
 

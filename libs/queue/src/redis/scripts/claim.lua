@@ -26,7 +26,7 @@ if #recovery > 0 then
   return { redis.call('ZCARD', base .. 'queued'), nextDueIn(), {}, recovery }
 elseif since then
   redis.call('HDEL', base .. 'calls', 'recovering')
-  redis.call('DEL', base .. 'awaited')
+  redis.call('DEL', base .. 'awaited', base .. 'unsure')
 end
 
 local claim, most, mostBytes = arg(), num(), num()

@@ -6,6 +6,7 @@ import { reconcile as lua } from '../lua.js';
 
 const GONE = 0;
 const HELD_TO_CANCEL = 2;
+const UNSURE = 3;
 
 /** @throws {StaleEpochError} when the session has a later epoch, or its death is being carried out */
 export const reconcile = definePoolScript<ReconcileRequest, ReconcileReply>({
@@ -23,7 +24,7 @@ export const reconcile = definePoolScript<ReconcileRequest, ReconcileReply>({
       attemptId,
       fence,
       number ?? 0,
-      state === 'returned' ? '0' : '1',
+      state === 'returned' ? '0' : state === 'frozen' ? '2' : '1',
     ]),
   ],
   reply: (raw, { session, held }) => {
@@ -33,7 +34,7 @@ export const reconcile = definePoolScript<ReconcileRequest, ReconcileReply>({
       .map(({ ulid, attemptId, fence }): PendingOrder => {
         return { ulid: ulid as Ulid, session, attemptId, fence, order: 'cancel' };
       });
-    const verdicts = codes.map((code) => (code === GONE ? 'gone' : 'held'));
+    const verdicts = codes.map((code) => (code === GONE ? 'gone' : code === UNSURE ? 'unknown' : 'held'));
     return { verdicts, requeued, adopted, more: more === '1', orders };
   },
 });
