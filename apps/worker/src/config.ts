@@ -78,9 +78,9 @@ const schema = {
       min: MIN_OUTPUT_BYTES,
       max: MAX_OUTPUT_BYTES,
     }),
-    cgroup: oneOf(['off', 'auto'], {
-      doc: 'auto: a cgroup (v2) for each attempt, where this worker may make one: nothing escapes it, and starts cost 15 % more.',
-      default: 'off',
+    cgroup: oneOf(['auto', 'off'], {
+      doc: 'auto: a cgroup (v2) for each attempt, where this worker may make one: nothing escapes it. off: starts cost 15 % less.',
+      default: 'auto',
     }),
   },
   drainTimeout: duration({
