@@ -38,8 +38,8 @@ export class ConnectionWork {
     this.outstanding.restart(attemptIds);
   }
 
-  /** It was told that these are not its own: it reports them no more. */
-  gone(attemptIds: Iterable<string>): void {
+  /** It was told that these are recorded, or not its own: it reports them no more. */
+  forget(attemptIds: Iterable<string>): void {
     for (const attemptId of attemptIds) {
       this.outstanding.report(attemptId);
     }

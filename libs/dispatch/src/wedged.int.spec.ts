@@ -1,5 +1,10 @@
+import { createDeferred } from '@orchestrator/lifecycle';
+import { HeldState, VerdictKind } from '@orchestrator/proto-types';
+import type { RedisQueueStore } from '@orchestrator/queue';
+
 import { type DispatchBench, type DispatchSetup, type Scheduler, startBench } from './testing/dispatch-bench.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
+import { WEDGED_BEATS } from './wedge-watch.js';
 
 describe('a worker that beats but takes no work (rule 5)', () => {
   let bench: DispatchBench;
@@ -53,6 +58,34 @@ describe('a worker that beats but takes no work (rule 5)', () => {
     await beats(worker, 1);
 
     expect((await t.registry.get(worker.session))?.wedged ?? false).toBe(false);
+  });
+
+  it('is not who heard Recorded behind its Welcome, and so reports nothing again', async () => {
+    const mayGoOn = createDeferred();
+    const settle: RedisQueueStore['settle'] = async (...ends) => {
+      await mayGoOn.promise;
+      return t.store.settle(...ends);
+    };
+    const store = new Proxy(t.store, {
+      get: (target, name: keyof RedisQueueStore) => {
+        const member: unknown = name === 'settle' ? settle : target[name];
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+    const { dispatch } = await t.scheduler({ store });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    await t.submit(1);
+    worker.grant(1);
+    const { attempt, number, ...rest } = await worker.assignment();
+    worker.finish([{ attempt, number, ...rest }]);
+
+    await worker.greet({ held: [{ attempt, number, state: HeldState.FINISHED }] });
+    expect(worker.lastVerdicts).toEqual([`${attempt?.attemptId} ${VerdictKind.HELD}`]);
+    mayGoOn.resolve();
+    await worker.recorded();
+    await beats(worker, WEDGED_BEATS + 1);
+
+    expect(dispatch.counters.wedged).toBe(0);
   });
 
   it('gets back, by reconcile, what it was assigned and does not run', async () => {

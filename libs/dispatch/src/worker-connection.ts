@@ -194,6 +194,8 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   }
 
   recorded(attempts: readonly AttemptRef[]): void {
+    // Its Hello may have named them in between, as what it holds.
+    this.work.forget(attempts.map(({ attemptId }) => attemptId));
     this.tell({ $case: 'recorded', value: { attempts: [...attempts] } });
   }
 
@@ -276,7 +278,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   }
 
   decided(verdicts: readonly Verdict[]): void {
-    this.work.gone(idsOf(verdicts.filter(({ kind }) => kind === VerdictKind.GONE)));
+    this.work.forget(idsOf(verdicts.filter(({ kind }) => kind === VerdictKind.GONE)));
   }
 
   sample({ freeSlots }: Heartbeat): WedgeSample {
