@@ -1,6 +1,6 @@
 import type { ClaimedJob, HeldAttempt, ReconcileReply } from '../store.js';
 import { aChunk } from '../testing/a-chunk.js';
-import { aJob } from '../testing/a-job.js';
+import { aJob, someJobs } from '../testing/a-job.js';
 import { failure, returned, success } from '../testing/an-end.js';
 import { savePool } from '../testing/lose-tail.js';
 import { aWant, type QueueBench, type QueueSetup, startBench } from '../testing/setup.js';
@@ -262,6 +262,28 @@ describe('adoption', () => {
     ]);
     expect((await q.store.readOutput(q.pool, job.ulid, 1))?.chunks).toHaveLength(1);
     expect(await q.store.settle(q.pool, [success(job, holder(job))])).toEqual(['repeated']);
+  });
+
+  it('asks once a call which server it is on, and not for results of who holds the job', async () => {
+    const asked = async (): Promise<number> =>
+      Number(/^cmdstat_info:calls=(\d+)/m.exec(await q.redis.info('commandstats'))?.[1] ?? 0);
+    await q.openGate('a');
+    await q.add(...someJobs(4));
+    const held = (await q.store.claim(q.pool, [aWant('a', { max: 4 })])).jobs;
+    const before = await asked();
+    await q.store.settle(
+      q.pool,
+      held.slice(0, 2).map((job) => success(job, holder(job))),
+    );
+    expect((await asked()) - before).toBe(1); // by this test
+
+    await q.moveServer();
+    const later = held.slice(2).map((job) => ({ ...job, attemptId: 'lost.0', fence: job.fence + 1 }));
+    await q.store.settle(
+      q.pool,
+      later.map((job) => success(job, holder(job))),
+    );
+    expect((await asked()) - before).toBe(3);
   });
 
   it('retries what failed in a lost tail', async () => {

@@ -8,9 +8,12 @@
 -- naming a high fence, nor make one that nobody can count beyond.
 local CLOCKS_APART = 60000 -- of the two servers
 local function isLost(job, fence, session)
+  if not job or fence <= job.fence then
+    return false -- nearly always; asking for the server takes as long as all the rest
+  end
   local changed = server ~= runId()
   local movedAt = changed and now or recovered
-  if not job or fence <= job.fence or not movedAt or fence > movedAt + CLOCKS_APART then
+  if not movedAt or fence > movedAt + CLOCKS_APART then
     return false
   elseif job.state == 'queued' or job.state == 'scheduled' then
     return true

@@ -8,6 +8,8 @@ local function int(n)
 end
 -- Which server this is: another one after a restart or a failover. Asked in the script, so that it is the very server
 -- that answers or writes.
+local presentServer
 local function runId()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  presentServer = presentServer or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return presentServer
 end
