@@ -30,6 +30,10 @@ export interface OutputSinkDeps {
 /** Bytes of one call to the store, but for a single larger chunk: settling does not wait long behind it. */
 const BATCH_BYTES = 512 * 1024;
 
+/** A claim was in a lost tail: so long its worker has to say that it holds it. It is asked to once a second. */
+const ADOPTED_WITHIN_MS = 10_000;
+const ADOPTION_POLL_MS = 250;
+
 interface Entry {
   ref: AttemptRef;
   pool: string;
@@ -58,16 +62,40 @@ export class OutputSink {
     const marks = new Map<string, OutputMark>();
     for (const [pool, entries] of byPool) {
       for (const batch of packFrames(entries, bytesOf, { maxBytes: BATCH_BYTES, maxEntries: MAX_BATCH })) {
-        const chunks = batch.map(({ chunk }) => chunk);
-        for (const [index, verdict] of (await this.append(pool, chunks, signal)).entries()) {
-          const entry = batch[index];
-          if (entry !== undefined) {
-            mark(marks, entry, verdict);
-          }
-        }
+        await this.store(pool, batch, signal, marks);
       }
     }
     return { marks: [...marks.values()] };
+  }
+
+  /** What was lost with its claim is sent again until it is taken back, within limits: output of others waits behind it. */
+  private async store(
+    pool: string,
+    batch: readonly Entry[],
+    signal: AbortSignal,
+    marks: Map<string, OutputMark>,
+  ): Promise<void> {
+    const { clock } = this.deps;
+    let left = batch;
+    let sinceMs: number | undefined;
+    for (;;) {
+      const chunks = left.map(({ chunk }) => chunk);
+      const verdicts = await this.append(pool, chunks, signal);
+      sinceMs ??= clock.monotonicMs();
+      const mayWait = clock.monotonicMs() - sinceMs < ADOPTED_WITHIN_MS;
+      left = left.filter((entry, index) => {
+        const verdict = verdicts[index];
+        const isAwaited = verdict?.verdict === 'lost' && mayWait;
+        if (verdict !== undefined && !isAwaited) {
+          mark(marks, entry, verdict);
+        }
+        return isAwaited;
+      });
+      if (left.length === 0) {
+        return;
+      }
+      await sleep(clock, ADOPTION_POLL_MS, signal);
+    }
   }
 
   private async append(pool: string, chunks: readonly OutputChunk[], signal: AbortSignal): Promise<OutputVerdict[]> {
@@ -90,7 +118,7 @@ export class OutputSink {
 /** The highest end of each stream. A refused chunk is acknowledged to its own end: the worker may forget it. */
 function mark(marks: Map<string, OutputMark>, { ref, chunk }: Entry, verdict: OutputVerdict): void {
   const key = `${ref.attemptId} ${chunk.stream}`;
-  const endOffset = verdict.verdict === 'stale' ? chunk.offset + chunk.data.length : verdict.endOffset;
+  const endOffset = verdict.verdict !== 'stored' ? chunk.offset + chunk.data.length : verdict.endOffset;
   const stream = chunk.stream === 'stdout' ? OutputStream.STDOUT : OutputStream.STDERR;
   const earlier = marks.get(key)?.endOffset ?? 0;
   marks.set(key, { attempt: ref, stream, endOffset: Math.max(earlier, endOffset) });

@@ -1,4 +1,4 @@
-import { HeldState, VerdictKind } from '@orchestrator/proto-types';
+import { HeldState, OutputStream, VerdictKind } from '@orchestrator/proto-types';
 import { type FaultProxy, startFaultProxy } from '@orchestrator/testing';
 
 import { type DispatchBench, type DispatchSetup, type Scheduler, startBench } from './testing/dispatch-bench.js';
@@ -141,6 +141,26 @@ describe('recovery of a pool', () => {
     await worker.recorded();
     expect(await t.job(ulid as string)).toMatchObject({ state: 'succeeded', starts: 3 });
     expect(dispatch.counters.staleAttempts).toBe(0);
+  });
+
+  it('stores output that comes between the failover and the adoption of its attempt', async () => {
+    const { dispatch } = await t.scheduler({ duties: false });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    const [ulid = ''] = await t.submit(1);
+    await save();
+    worker.grant(1);
+    const { attempt } = await worker.assignment();
+    await loseTail();
+
+    const chunk = { attempt, stream: OutputStream.STDOUT, offset: 0, sequence: 1, data: Buffer.from('hello') };
+    const acknowledged = worker.output(dispatch, [chunk]);
+    await worker.inbox.take('rehello');
+    expect(await t.store.readOutput('default', ulid, 1)).toBeUndefined();
+    await worker.greet();
+
+    expect((await acknowledged).marks).toMatchObject([{ endOffset: 5 }]);
+    const output = await t.store.readOutput('default', ulid, 1);
+    expect(output?.chunks.map(({ data }) => data.toString())).toEqual(['hello']);
   });
 
   it('asks also a session whose registration is in the lost tail: it is dead, and its job moves', async () => {

@@ -270,9 +270,12 @@ export interface OutputChunk extends AttemptKey {
   data: Buffer;
 }
 
-/** `stale`: the attempt does not hold the job; the chunk was refused for good. */
+/**
+ * `stale`: the attempt does not hold the job; the chunk was refused for good. `lost`: the store has lost its claim; the
+ * chunk is to be sent again when its worker has said that it holds it.
+ */
 export interface OutputVerdict {
-  verdict: 'stored' | 'stale';
+  verdict: 'stored' | 'stale' | 'lost';
   /** Everything below is stored. */
   endOffset: number;
 }

@@ -264,6 +264,22 @@ describe('adoption', () => {
     expect(await q.store.settle(q.pool, [success(job, holder(job))])).toEqual(['repeated']);
   });
 
+  it('refuses for now output of an attempt that may be taken back, and for good what may not', async () => {
+    const job = await runAndLose();
+    const append = (one: ClaimedJob) => q.store.appendOutput(q.pool, [aChunk(one, 'hello')]);
+
+    expect(await append(job)).toEqual([{ verdict: 'lost', endOffset: 0 }]);
+    expect(await append({ ...job, ulid: newer(job) })).toEqual([{ verdict: 'stale', endOffset: 0 }]);
+    await q.store.beginRecovery(q.pool, ['a']);
+    expect(await append(job)).toEqual([{ verdict: 'lost', endOffset: 0 }]);
+    await hello('a', [job]);
+    expect(await append(job)).toEqual([{ verdict: 'stored', endOffset: 5 }]);
+    expect(await append({ ...job, attemptId: 'before.0', fence: job.fence - 1 })).toMatchObject([{ verdict: 'stale' }]);
+
+    await q.store.settle(q.pool, [success(job)]);
+    expect(await append({ ...job, attemptId: 'later.0', fence: job.fence + 1 })).toMatchObject([{ verdict: 'stale' }]);
+  });
+
   it('asks once a call which server it is on, and not for results of who holds the job', async () => {
     const asked = async (): Promise<number> =>
       Number(/^cmdstat_info:calls=(\d+)/m.exec(await q.redis.info('commandstats'))?.[1] ?? 0);

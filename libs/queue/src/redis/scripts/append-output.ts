@@ -13,9 +13,10 @@ export const appendOutput = definePoolScript<AppendOutputParams, OutputVerdict[]
   lua,
   args: ({ chunks, capBytes }) => [
     capBytes,
-    ...chunks.flatMap(({ ulid, attemptId, stream, offset, sequence, data }) => [
+    ...chunks.flatMap(({ ulid, attemptId, fence, stream, offset, sequence, data }) => [
       ulid,
       attemptId,
+      fence,
       stream,
       offset,
       sequence,
