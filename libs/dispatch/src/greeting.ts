@@ -50,6 +50,8 @@ export interface GreetingDeps {
 const ASK_UNSURE_MS = 500;
 /** Each one costs a dispatcher and a reconcile at every Hello. */
 const MAX_POOLS = 100;
+/** Of all that only people read: each look at the registry, one a second, reads it of every worker. */
+const MAX_INFO_CHARS = 16 * 1024;
 
 /** @throws {InvalidValueError} when it cannot be the Hello of a worker of ours. */
 export function checkHello(hello: Hello): void {
@@ -57,6 +59,11 @@ export function checkHello(hello: Hello): void {
   requireName(hello.session, 'session');
   if (hello.pools.length > MAX_POOLS) {
     throw new InvalidValueError('pools', `pools has ${hello.pools.length} entries: expected at most ${MAX_POOLS}`);
+  }
+  const { length } = JSON.stringify([hello.labels, hello.version, hello.host]);
+  if (length > MAX_INFO_CHARS) {
+    const expected = `expected at most ${MAX_INFO_CHARS}`;
+    throw new InvalidValueError('labels', `labels, version and host have ${length} characters: ${expected}`);
   }
   hello.pools.forEach((pool, index) => requirePoolName(pool, `pools[${index}]`));
 }

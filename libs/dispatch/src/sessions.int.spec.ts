@@ -41,6 +41,19 @@ describe('sessions of workers', () => {
     expect(await worker.end).toMatchObject({ code: 'PROTOCOL' });
   });
 
+  it('ends the stream of a worker that says too much of itself, and registers nothing of it', async () => {
+    const { dispatch } = await t.scheduler();
+    const worker = new ScriptedWorker().open(dispatch);
+
+    worker.hello({ labels: { rack: 'x'.repeat(20_000) } });
+
+    const detail = expect.stringMatching(
+      /^labels, version and host have 200\d\d characters: expected at most 16384$/,
+    ) as string;
+    expect(await worker.end).toEqual({ code: 'PROTOCOL', detail });
+    expect(await t.registry.get(worker.session)).toBeUndefined();
+  });
+
   it('acknowledges a heartbeat when the renewal is in Redis', async () => {
     const { dispatch } = await t.scheduler();
     const worker = await new ScriptedWorker().connect(dispatch);
