@@ -35,7 +35,6 @@ export class SchedulerPresence implements Service {
   }
 
   /** At once, too, but nobody waits for it: Redis may be away, which the next run tells. */
-  /** At once, too, but nobody waits for it: Redis may be away, which the next run tells. */
   start(): Promise<void> {
     void this.#loop.runOnce().catch(() => undefined);
     return this.#loop.start();

@@ -23,7 +23,7 @@ describe('explainWaiting', () => {
     expect(explainWaiting({ ...job, state: 'queued' }, busy, 1)?.detail).toMatch(/ are busy, 1 job goes first\.$/);
     expect(explainWaiting({ ...job, state: 'queued' }, busy, 0)).toEqual({
       reason: 'slots_busy',
-      detail: 'All slots (4 at 2 workers) of the pool "p" are busy, 0 jobs go first.',
+      detail: 'All slots (4 at 2 workers) of the pool "p" are busy.',
       position: 0,
     });
   });

@@ -49,7 +49,8 @@ function toRecoveryDetail(pool: string, { begun, awaited }: PoolRecovery): strin
 }
 
 function toDetail(pool: string, { workers, slots, freeSlots }: PoolCapacity, position: number | undefined): string {
-  const ahead = position === undefined ? '' : `, ${position} ${position === 1 ? 'job goes' : 'jobs go'} first`;
+  const ahead =
+    position === undefined || position === 0 ? '' : `, ${position} ${position === 1 ? 'job goes' : 'jobs go'} first`;
   return freeSlots === 0
     ? `All slots (${slots} at ${workers} ${workers === 1 ? 'worker' : 'workers'}) of the pool "${pool}" are busy${ahead}.`
     : `A worker of the pool "${pool}" is about to take it${ahead}.`;
