@@ -26,7 +26,7 @@ export class ConnectionWork {
     return this.outstanding.size;
   }
 
-  /** How many attempts it has reported that it neither held nor was given. */
+  /** How many attempts it has reported that it neither held nor was given, or that cannot be. */
   get strangeReports(): number {
     return this.strange;
   }
@@ -89,6 +89,10 @@ export class ConnectionWork {
     const isKnown = this.outstanding.report(attemptId);
     this.strange += isKnown ? 0 : 1;
     return isKnown;
+  }
+
+  reportedNonsense(): void {
+    this.strange += 1;
   }
 
   /** What one pool has left is for the others. */

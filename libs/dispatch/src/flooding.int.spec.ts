@@ -59,7 +59,7 @@ describe('a worker that sends more than others', () => {
     const { dispatch } = await t.scheduler();
     const worker = await new ScriptedWorker().connect(dispatch);
     const [ulid] = await t.submit(1);
-    const attempts = Array.from({ length: 1_001 }, () =>
+    const attempts = Array.from({ length: 1_002 }, () =>
       FinishedAttempt.fromPartial({
         attempt: { jobId: `default:${ulid}`, attemptId: `${systemRandom.hex(8)}.0`, fence: 1 },
         outcome: Outcome.SUCCEEDED,
@@ -72,5 +72,24 @@ describe('a worker that sends more than others', () => {
 
     expect(await worker.end).toMatchObject({ code: 'FLOODING' });
     expect((await t.job(ulid as string)).state).toBe('queued');
+  });
+
+  it('FLOODING: is cut off amid a message of reports that make no sense, of which the log does not grow', async () => {
+    const { dispatch, lines } = await t.scheduler();
+    const worker = await new ScriptedWorker().connect(dispatch);
+    const nonsense = [{}, { attempt: { jobId: 'no', attemptId: 'a.0', fence: 1 } }].map((one) =>
+      FinishedAttempt.fromPartial(one),
+    );
+    const attemptId = 'x'.repeat(10_000);
+    nonsense.push(
+      FinishedAttempt.fromPartial({ attempt: { jobId: `default:${'0'.repeat(26)}`, attemptId, fence: 1 } }),
+    );
+
+    worker.say({ $case: 'finished', value: { attempts: Array.from({ length: 30_000 }, (_, i) => nonsense[i % 3]!) } });
+
+    expect(await worker.end).toMatchObject({ code: 'FLOODING' });
+    const said = lines.filter(({ message }) => message === 'a report that makes no sense was dropped');
+    expect(said).toHaveLength(1_001);
+    expect(said.filter(({ fields }) => fields['attempt'] !== undefined)).toEqual([]);
   });
 });

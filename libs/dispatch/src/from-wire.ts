@@ -27,10 +27,18 @@ export interface NamedAttempt {
   key: AttemptKey;
 }
 
+/** Ours are shorter. What cannot be one is never looked for, kept or logged. */
+const ATTEMPT_ID = /^[\w.-]{1,64}$/;
+
 /** Undefined when it is missing or cannot be an attempt. */
 export function parseAttempt(ref: AttemptRef | undefined): NamedAttempt | undefined {
   const address: JobAddress | undefined = ref && parseJobId(ref.jobId);
-  if (ref === undefined || address === undefined || ref.attemptId === '' || !Number.isSafeInteger(ref.fence)) {
+  if (
+    ref === undefined ||
+    address === undefined ||
+    !ATTEMPT_ID.test(ref.attemptId) ||
+    !Number.isSafeInteger(ref.fence)
+  ) {
     return undefined;
   }
   return {

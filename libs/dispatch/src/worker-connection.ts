@@ -324,9 +324,15 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   }
 
   private onReports(reports: readonly WireReport[], hello: Hello): void {
+    const most = hello.held.length + MAX_STRANGE_REPORTS;
     for (const { attempt, report, number } of reports) {
+      if (this.work.strangeReports > most) {
+        this.end({ code: 'FLOODING', detail: `it has reported more than ${most} attempts that it was not given` });
+        return;
+      }
       if (attempt === undefined || report === undefined || !hello.pools.includes(attempt.pool)) {
         this.logger.warn('a report that makes no sense was dropped', { attempt: attempt?.ref });
+        this.work.reportedNonsense();
         continue;
       }
       const isKnown = this.work.reported(attempt.key.attemptId);
@@ -335,11 +341,6 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
         isKnown && 'outcome' in report ? { session: this.session, worker: this.worker, number } : undefined;
       const told = holder === undefined ? report : { ...report, holder };
       this.deps.pools.of(attempt.pool).report(this, attempt.ref, told);
-    }
-    const { strangeReports } = this.work;
-    if (strangeReports > hello.held.length + MAX_STRANGE_REPORTS) {
-      const detail = `it has reported ${strangeReports} attempts that it was not given`;
-      this.end({ code: 'FLOODING', detail });
     }
   }
 
