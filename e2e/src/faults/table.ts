@@ -29,7 +29,9 @@ export function writeInto(
   const rows = scenarios.map(({ id, title, promise }) => {
     const result = results.find((each) => each.id === id && each.outcome !== 'not run');
     const known = old.split('\n').find((line) => line.startsWith(`| ${id} |`));
-    return result === undefined ? (known ?? join([id, title, promise, 'not run so far', 'never'])) : toRow(result, seed);
+    return result === undefined
+      ? (known ?? join([id, title, promise, 'not run so far', 'never']))
+      : toRow(result, seed);
   });
   writeFileSync(file, `${before}${BEGIN}\n\n${[...HEAD, ...rows].join('\n')}\n\n${END}${after}`);
 }

@@ -4,6 +4,7 @@ import { superviseWorkers } from '../cluster/supervisor.js';
 import type { WorkerSeat } from '../cluster/worker-seat.js';
 import { startLoad } from '../load.js';
 import type { Scenario, ScenarioContext } from '../scenario.js';
+import type { SeededRandom } from '../seeded-random.js';
 import { UsageWatch } from '../usage.js';
 
 const FAULT_EVERY_MS = 10_000;
@@ -153,6 +154,25 @@ const faults: readonly SoakFault[] = [
   },
 ];
 
+/** Each of them once, in a random order; then again, in another one. */
+class Deck<T> {
+  #left: T[] = [];
+
+  constructor(
+    private readonly all: readonly T[],
+    private readonly random: SeededRandom,
+  ) {}
+
+  draw(): T {
+    if (this.#left.length === 0) {
+      this.#left = [...this.all];
+    }
+    const drawn = this.random.pick(this.#left);
+    this.#left = this.#left.filter((each) => each !== drawn);
+    return drawn;
+  }
+}
+
 export const soak: Scenario = {
   id: 'SOAK',
   title: 'load with a random fault every 10 s (--soak says how long)',
@@ -179,11 +199,12 @@ export const soak: Scenario = {
     );
     const end = performance.now() + soakMs;
     const counts = new Map<string, number>();
+    const deck = new Deck(faults, random);
     try {
       const stopLoad = startLoad(context.client(), random, { jobsPerSecond: 12 });
       while (performance.now() < end) {
         const next = performance.now() + FAULT_EVERY_MS;
-        const fault = random.pick(faults);
+        const fault = deck.draw();
         counts.set(fault.what, (counts.get(fault.what) ?? 0) + 1);
         await fault.inject(cluster, context);
         await letPass(Math.max(0, next - performance.now()));
