@@ -11,6 +11,19 @@ export interface CommandOptions {
   failures?: number;
 }
 
+/** `note start`, `note tick` and `note end CODE` each write a line. */
+const NOTE = [
+  'note() {',
+  '  read up idle < /proc/uptime',
+  '  printf "%s\\n" "$1 $ORCHESTRATOR_JOB_ID $ORCHESTRATOR_ATTEMPT $ORCHESTRATOR_FENCE $$ $ORCHESTRATOR_WORKER_ID $up $2" >> "$FAULTS_FILE"',
+  '}',
+];
+
+/** As a recorded command, with a body of its own, which may `note tick` and, before it ends otherwise, `note end CODE`. */
+export function recordedBody(body: string): string {
+  return [...NOTE, 'note start', body, 'note end 0', 'exit 0'].join('\n');
+}
+
 /**
  * A command that writes when it starts, ten times a second while it runs, and before it ends. Each line is one write(2)
  * to a file opened with O_APPEND: it survives any kill, and the order of the lines is the order in which things happened,
@@ -21,10 +34,7 @@ export function recordedCommand({ ms, file, failures = 0 }: CommandOptions): Rec
   const rest = (ms % TICK_MS) / 1_000;
   return {
     command: [
-      'note() {',
-      '  read up idle < /proc/uptime',
-      '  printf "%s\\n" "$1 $ORCHESTRATOR_JOB_ID $ORCHESTRATOR_ATTEMPT $ORCHESTRATOR_FENCE $$ $ORCHESTRATOR_WORKER_ID $up $2" >> "$FAULTS_FILE"',
-      '}',
+      ...NOTE,
       'note start',
       ...(ticks === 0
         ? []

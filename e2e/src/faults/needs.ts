@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { usesContainers } from '@orchestrator/testing';
 
 import type { Need } from './scenario.js';
+
+export const MEMORY_CGROUPS = '/sys/fs/cgroup/memory';
 
 /** Of these, what this machine does not offer. */
 export async function missing(needs: readonly Need[]): Promise<Need[]> {
@@ -22,6 +24,8 @@ function offers(need: Need): boolean {
       return canMount();
     case 'a C compiler':
       return spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
+    case 'a memory cgroup (v1)':
+      return hasMemoryCgroup();
   }
 }
 
@@ -41,6 +45,19 @@ function hasNetworkNamespaces(): boolean {
     } catch {
       // It was never there.
     }
+  }
+}
+
+function hasMemoryCgroup(): boolean {
+  const folder = `${MEMORY_CGROUPS}/orc-probe-${process.pid}`;
+  try {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(64 * 1024 * 1024));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    spawnSync('rmdir', [folder], { stdio: 'ignore' });
   }
 }
 

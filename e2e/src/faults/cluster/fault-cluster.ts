@@ -31,6 +31,8 @@ export interface FaultClusterOptions {
   replicas?: number;
   schedulerArgs?: readonly string[];
   workerArgs?: readonly string[];
+  /** Words before a worker's own, as `prlimit --nofile=64`; they must become the worker. Not with `network`. */
+  workerLauncher?: readonly string[];
   env?: Readonly<Record<string, string>>;
 }
 

@@ -46,7 +46,7 @@ export class WorkerSeat extends Seat {
       ],
       env: { ...(options.clocks === true ? clockEnvironment(folder, this.name) : {}), ...options.env },
       cwd: folder,
-      launcher: options.network === true ? this.#cluster.network.launcher(this.name) : [],
+      launcher: options.network === true ? this.#cluster.network.launcher(this.name) : (options.workerLauncher ?? []),
     });
   }
 

@@ -1,5 +1,9 @@
 import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
+import { hostileAttacks } from './hostile-attacks.js';
+import { hostileMachine } from './hostile-machine.js';
+import { hostileOutput } from './hostile-output.js';
+import { hostileProcesses } from './hostile-processes.js';
 import { leaderStops } from './leader-stops.js';
 import { partitions } from './partitions.js';
 import { redisClock } from './redis-clock.js';
@@ -33,5 +37,9 @@ export const scenarios: readonly Scenario[] = [
   ...redisSlow,
   ...redisLostTails,
   ...redisClock,
+  ...hostileOutput,
+  ...hostileProcesses,
+  ...hostileMachine,
+  ...hostileAttacks,
   soak,
 ];
