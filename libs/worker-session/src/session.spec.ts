@@ -106,6 +106,15 @@ describe('WorkerSession: Hello and epochs', () => {
     expect(bench.left).toHaveLength(1);
   });
 
+  it('leaves a link that does not even take its Hello for two intervals', () => {
+    const bench = new SessionBench().welcomed();
+    bench.session.receive({ message: { $case: 'rehello', value: { reason: 'test' } } });
+
+    bench.clock.advance(6_000);
+
+    expect(bench.left).toEqual(['no welcome']);
+  });
+
   it('leaves a link on which heartbeats are not acknowledged for two intervals', () => {
     const bench = new SessionBench().welcomed();
     bench.sent();

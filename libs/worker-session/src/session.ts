@@ -236,7 +236,14 @@ export class WorkerSession {
 
   private greet(): void {
     this.quiet('hello_due');
+    this.awaitWelcome();
     this.params.link.wake();
+  }
+
+  /** Also while the Hello waits to be taken: heartbeats, which watch a link otherwise, are silent until its Welcome. */
+  private awaitWelcome(): void {
+    const { clock, link } = this.params;
+    this.welcomeTimer = clock.setTimer(SILENT_INTERVALS * this.intervalMs, () => link.leave('no welcome'));
   }
 
   private quiet(phase: Phase): void {
@@ -249,12 +256,12 @@ export class WorkerSession {
   }
 
   private hello(): WorkerMessage {
-    const { identity, clock, link, id } = this.params;
+    const { identity, id } = this.params;
     this.quiet('greeting');
+    this.awaitWelcome();
     this.helloNumber += 1;
     this.helloSentAtUptimeMs = this.lease.now();
     this.frozen.asked(this.helloSentAtUptimeMs);
-    this.welcomeTimer = clock.setTimer(SILENT_INTERVALS * this.intervalMs, () => link.leave('no welcome'));
     const value = {
       ...identity,
       pools: [...identity.pools],
