@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { processesOfWorker } from '../../harness/processes.js';
 import { waitUntil } from '../../harness/wait.js';
 import { attemptRuns } from '../checker/attempt-runs.js';
-import { readCommandLines } from '../command-lines.js';
+import { superviseWorkers } from '../cluster/supervisor.js';
+import { readCommandLines, recordedBody } from '../command-lines.js';
 import { hostile, type HostileBench } from '../hostile-bench.js';
-import { requireThat } from '../scenario.js';
+import { commandsRun } from '../measure.js';
+import { requireThat, type Scenario } from '../scenario.js';
 
 /** The mark of an attempt is that of its session with the attempt's id: so is its guard's, with a name. */
 const KILL_GUARD =
@@ -14,7 +16,7 @@ const KILL_GUARD =
 const ANOTHER_GUARD_WITHIN_MS = 5_000;
 
 const surroundings = hostile({
-  id: 'D7',
+  id: 'T3',
   title: "a job that kills its guard, removes its executor's pipes, its own directory, its descriptors",
   promise: 'there is another guard within a second or two, new pipes, and the next job finds everything as ever',
   async attack(bench) {
@@ -57,7 +59,7 @@ async function requireAsEver(bench: HostileBench): Promise<void> {
 const LOSSES = 2;
 
 const executorKilled = hostile({
-  id: 'D7-kill',
+  id: 'T3-kill',
   title: 'a job that kills its executor with SIGKILL, whenever it runs (maxWorkerLosses 2)',
   promise: 'it fails as worker_lost after two; the worker lives, has another executor, and runs the others again',
   endsExecutors: true,
@@ -75,7 +77,7 @@ const executorKilled = hostile({
 const REPLACED_WITHIN_MS = 10_000;
 
 const executorStopped = hostile({
-  id: 'D7-stop',
+  id: 'T3-stop',
   title: 'a job that stops its executor (SIGSTOP)',
   promise: 'the worker notices within 3 to 4 s, ends all of it, and starts another one; the jobs run again',
   endsExecutors: true,
@@ -92,8 +94,38 @@ const executorStopped = hostile({
   },
 });
 
+/** ORCHESTRATOR_MARK is worker/session/pid-start/attempt. */
+const KILL_WORKER = 'rest=${ORCHESTRATOR_MARK#*/*/}; kill -9 "${rest%%-*}"; sleep 60';
+const NEIGHBOURS = 3;
+const NEIGHBOUR_MS = 6_000;
+
+/** No bench: who is attacked here does not survive it. */
+const workerKilled: Scenario = {
+  id: 'T3-worker',
+  title:
+    'a job that kills its worker with SIGKILL, whenever it runs (maxWorkerLosses 2), and the worker is started again',
+  promise: 'it fails as worker_lost after two; its neighbours lose those attempts and succeed',
+  quick: false,
+  async run(context) {
+    const cluster = await context.cluster({ workers: ['worker-1'] });
+    const stop = superviseWorkers(cluster);
+    const client = context.client();
+    await Promise.all(Array.from({ length: NEIGHBOURS }, () => client.submit({ ms: NEIGHBOUR_MS })));
+    await commandsRun(context.recorder, 'worker-1', NEIGHBOURS);
+    context.recorder.fault({ what: 'SIGKILL by its job', target: 'worker-1', mayLose: ['worker-1'] });
+    const fields = { command: recordedBody(KILL_WORKER), maxWorkerLosses: LOSSES };
+    const { id = '' } = await client.submit({ ms: 0, expects: 'failed', fields });
+    const { text } = await context.conclude();
+    const restarts = await stop();
+    const job = await cluster.api.job(id);
+    requireThat(job.failure?.reason === 'worker_lost', `failed as ${job.failure?.reason}`);
+    requireThat(job.workerLosses === LOSSES && restarts === LOSSES, `${job.workerLosses} losses, ${restarts} restarts`);
+    return `${text}; worker_lost after ${restarts} workers`;
+  },
+};
+
 function mayLose({ context, worker }: HostileBench, what: string): void {
   context.recorder.fault({ what, target: worker.name, mayLose: [worker.name] });
 }
 
-export const hostileAttacks = [surroundings, executorKilled, executorStopped];
+export const hostileAttacks = [surroundings, executorKilled, executorStopped, workerKilled];

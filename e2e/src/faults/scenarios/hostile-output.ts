@@ -105,7 +105,7 @@ const binary = hostile({
 });
 
 const fasterThanRedis = hostile({
-  id: 'D6',
+  id: 'D1-redis',
   title: '50 MB/s of output for 10 s, Redis stopped for 2 s three times',
   promise: 'memory is bounded, no heartbeat is late, the output is marked as truncated',
   async attack(bench) {

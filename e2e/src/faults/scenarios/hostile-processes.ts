@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { waitUntil } from '../../harness/wait.js';
 import { hostile, type HostileBench } from '../hostile-bench.js';
-import { requireThat } from '../scenario.js';
+import { requireThat, type Scenario } from '../scenario.js';
 
 const STDIN_BYTES = 1_000_000;
 const CHILDREN = 200;
@@ -60,30 +60,37 @@ const children = hostile({
   },
 });
 
-const daemons = hostile({
-  id: 'D3-daemons',
-  title: 'nohup, setsid, double forks, and a daemon with an empty environment',
-  promise: 'all of them are gone soon after the job; the last one only where cgroups are allowed',
-  async attack(bench) {
-    const file = join(bench.context.folder, 'daemon');
-    // Those that nobody finds end by themselves, some time.
-    const body = [
-      'nohup sleep 301 >/dev/null 2>&1 &',
-      'setsid sleep 302 &',
-      '(setsid sh -c "sleep 303 & sleep 304 & exec sleep 305" &)',
-      'setsid setsid sh -c "(setsid sleep 306 &) & exec sleep 307" >/dev/null 2>&1 </dev/null &',
-      `env -i setsid sh -c 'echo $$ > ${file}; exec sleep 60' &`,
-      `while [ ! -s ${file} ]; do sleep 0.1; done; sleep 0.5`,
-    ].join('\n');
-    const job = await bench.run(body);
-    const goneMs = await bench.allGone(SWEPT_WITHIN_MS);
-    requireThat(job.state === 'succeeded', `is ${job.state}`);
-    const pid = Number(readFileSync(file, 'utf8'));
-    const hasCgroups = !readFileSync(bench.worker.logFile, 'utf8').includes('Commands are not in cgroups');
-    return `gone ${goneMs} ms after the job, ${await withoutMark(pid, hasCgroups)}`;
-  },
-});
+function daemons(cgroup: 'auto' | 'off'): Scenario {
+  const isOff = cgroup === 'off';
+  return hostile({
+    id: isOff ? 'D3-nocgroup' : 'D3-daemons',
+    title: `nohup, setsid, double forks, and a daemon with an empty environment (executor.cgroup ${cgroup})`,
+    promise: isOff
+      ? 'all of them are gone soon after the job but the last, which nothing tells from others'
+      : 'all of them are gone soon after the job; the last one only where cgroups are allowed',
+    options: { workerArgs: [`--executor-cgroup=${cgroup}`] },
+    async attack(bench) {
+      const file = join(bench.context.folder, 'daemon');
+      // What nobody finds ends by itself, some time.
+      const body = [
+        'nohup sleep 301 >/dev/null 2>&1 &',
+        'setsid sleep 302 &',
+        '(setsid sh -c "sleep 303 & sleep 304 & exec sleep 305" &)',
+        'setsid setsid sh -c "(setsid sleep 306 &) & exec sleep 307" >/dev/null 2>&1 </dev/null &',
+        `env -i setsid sh -c 'echo $$ > ${file}; exec sleep 60' &`,
+        `while [ ! -s ${file} ]; do sleep 0.1; done; sleep 0.5`,
+      ].join('\n');
+      const job = await bench.run(body);
+      const goneMs = await bench.allGone(SWEPT_WITHIN_MS);
+      requireThat(job.state === 'succeeded', `is ${job.state}`);
+      const pid = Number(readFileSync(file, 'utf8'));
+      const isAllowed = !readFileSync(bench.worker.logFile, 'utf8').includes('Commands are not in cgroups');
+      return `gone ${goneMs} ms after the job, ${await withoutMark(pid, !isOff && isAllowed)}`;
+    },
+  });
+}
 
+/** The daemon whose environment is empty: by its cgroup, or not at all. */
 async function withoutMark(pid: number, hasCgroups: boolean): Promise<string> {
   const isGone = (): boolean => !existsSync(`/proc/${pid}`);
   if (hasCgroups) {
@@ -92,7 +99,7 @@ async function withoutMark(pid: number, hasCgroups: boolean): Promise<string> {
   }
   requireThat(!isGone(), 'the daemon without a mark is gone although nothing tells whose it is');
   process.kill(pid, 'SIGKILL');
-  return 'but the one without a mark: no cgroups are allowed here';
+  return 'but the one without a mark: it had no cgroup';
 }
 
 const SLEEPERS = 600;
@@ -138,4 +145,4 @@ const forkStorm = hostile({
   },
 });
 
-export const hostileProcesses = [stdin, children, daemons, forkStorm];
+export const hostileProcesses = [stdin, children, daemons('auto'), daemons('off'), forkStorm];
