@@ -1,6 +1,9 @@
-import { type HeldAttempt, type HeldVerdict, MAX_BATCH, type PendingOrder, type QueueStore } from '@orchestrator/queue';
+import type { HeldAttempt, HeldVerdict, PendingOrder, QueueStore } from '@orchestrator/queue';
 
 import { packFrames } from './pack-frames.js';
+
+/** No script holds Redis for more than 5 ms: measured, 250 adoptions take 6.5 to 11. */
+export const HELD_PER_CALL = 100;
 
 export interface ReconcileTask {
   pool: string;
@@ -23,7 +26,7 @@ export interface ReconcileOutcome {
 /** Asks again about what a pool was unsure of. Opens no door and takes nothing back. Rejects as the store does. */
 export async function askAgain(store: QueueStore, { pool, held, ...session }: ReconcileTask): Promise<HeldVerdict[]> {
   const verdicts: HeldVerdict[] = [];
-  for (const chunk of packFrames(held, () => 0, { maxEntries: MAX_BATCH })) {
+  for (const chunk of packFrames(held, () => 0, { maxEntries: HELD_PER_CALL })) {
     verdicts.push(...(await store.reconcile(pool, { ...session, held: chunk, last: false })).verdicts);
   }
   return verdicts;
@@ -36,7 +39,7 @@ export async function askAgain(store: QueueStore, { pool, held, ...session }: Re
 export async function reconcileSession(store: QueueStore, task: ReconcileTask): Promise<ReconcileOutcome> {
   const { pool, held, ...session } = task;
   const outcome: ReconcileOutcome = { verdicts: [], requeued: 0, adopted: 0, orders: [] };
-  const chunks = packFrames(held, () => 0, { maxEntries: MAX_BATCH });
+  const chunks = packFrames(held, () => 0, { maxEntries: HELD_PER_CALL });
   const last = chunks.pop() ?? [];
   for (const chunk of chunks) {
     const reply = await store.reconcile(pool, { ...session, held: chunk, last: false });
