@@ -33,6 +33,7 @@ export type {
   RetryVerdict,
   Settlement,
   SettleVerdict,
+  OutputEnds,
   StoredOutput,
   TrimReply,
 } from './store.js';

@@ -58,6 +58,8 @@ export interface QueueStore {
   // ---- output
   appendOutput(pool: string, chunks: readonly OutputChunk[]): Promise<OutputVerdict[]>;
   readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined>;
+  /** How far the output of a start goes by now: cheap, for who waits for more. */
+  outputEnds(pool: string, ulid: string, attempt: number): Promise<OutputEnds>;
 
   // ---- reading
   getJobs(pool: string, ulids: readonly string[]): Promise<(Job | undefined)[]>;
@@ -278,6 +280,12 @@ export interface OutputVerdict {
   verdict: 'stored' | 'stale' | 'lost';
   /** Everything below is stored. */
   endOffset: number;
+}
+
+/** Offsets behind the last byte. */
+export interface OutputEnds {
+  stdout: number;
+  stderr: number;
 }
 
 export interface StoredOutput {

@@ -142,3 +142,39 @@ describe('LogFollower: a client that does not read', () => {
     stage.server.close();
   });
 });
+
+describe('LogFollower: a job that says nothing new', () => {
+  it('reads its output once', async () => {
+    const pool = `quiet-${++pools}`;
+    const { body } = await api.post('/api/v1/jobs', { name: 'a', command: 'true', pool });
+    const job = await api.claim(await api.join(`worker-${pool}`, [pool]), pool);
+    const { ulid, attemptId, fence, number } = job;
+    const chunk = { ulid, attemptId, fence, number, stream: 'stdout' as const, offset: 0, sequence: 1 };
+    await api.store.appendOutput(pool, [{ ...chunk, data: Buffer.from('once\n') }]);
+    const reading = jest.spyOn(api.deps.store, 'readOutput');
+    const stage = await follow(parseJobId(body.id) ?? { pool, ulid });
+    stage.client.resume();
+
+    for (let looks = 0; looks < 5; looks += 1) {
+      await aPause(stage);
+      stage.clock.advance(500);
+    }
+    await aPause(stage);
+    await api.succeed(job, { pool });
+    stage.clock.advance(500);
+    await stage.ended;
+
+    expect(reading).toHaveBeenCalledTimes(1);
+    expect(stage.received().match(/"text":"once/g)).toHaveLength(1);
+    reading.mockRestore();
+    stage.client.end();
+    stage.server.close();
+  });
+});
+
+/** It has looked, and waits for the next time. */
+async function aPause({ clock }: Stage): Promise<void> {
+  while (clock.pendingTimers === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -9,7 +9,7 @@ import { toProblemError } from './problem.js';
 import { OutputReader, type StreamName } from './stored-text.js';
 
 export interface LogFollowerParams {
-  store: Pick<QueueStore, 'getJobs' | 'readOutput'>;
+  store: Pick<QueueStore, 'getJobs' | 'outputEnds' | 'readOutput'>;
   clock: Clock;
   logger: Logger;
   address: JobAddress;
@@ -39,6 +39,8 @@ export class LogFollower {
   readonly #params: LogFollowerParams;
   #attempt: number;
   #reader: OutputReader;
+  /** How far both streams went together when they were read last: below that there is nothing new. */
+  #readTo = 0;
   #lastSentMs: number;
 
   constructor(params: LogFollowerParams) {
@@ -70,6 +72,7 @@ export class LogFollower {
         await this.#send(this.#attempt > 0);
         this.#attempt = job.starts;
         this.#reader = new OutputReader(this.#params.stream);
+        this.#readTo = 0;
       }
       await this.#send(isOver);
       if (isOver) {
@@ -95,7 +98,10 @@ export class LogFollower {
 
   async #send(isLast: boolean): Promise<void> {
     const { store, address } = this.#params;
-    const output = this.#attempt > 0 ? await store.readOutput(address.pool, address.ulid, this.#attempt) : undefined;
+    const ends = await store.outputEnds(address.pool, address.ulid, this.#attempt);
+    const hasMore = ends.stdout + ends.stderr > this.#readTo;
+    const output = hasMore ? await store.readOutput(address.pool, address.ulid, this.#attempt) : undefined;
+    this.#readTo = ends.stdout + ends.stderr;
     const pieces = this.#reader.take(output ?? { chunks: [] });
     for (const { stream, offset, data, leftOut } of [...pieces, ...(isLast ? this.#reader.end() : [])]) {
       const text = data.toString();

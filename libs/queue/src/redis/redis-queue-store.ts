@@ -31,6 +31,7 @@ import type {
   RetryVerdict,
   Settlement,
   SettleVerdict,
+  OutputEnds,
   StoredOutput,
   TrimReply,
 } from '../store.js';
@@ -42,7 +43,7 @@ import { PoolCalls } from './pool-calls.js';
 import { getJobs } from './reads/get-jobs.js';
 import { listJobs } from './reads/list-jobs.js';
 import { countStates, readGates, readOwned, readPendingOrders } from './reads/pool-state.js';
-import { readOutput } from './reads/read-output.js';
+import { readOutput, readOutputEnds } from './reads/read-output.js';
 import { recoverPool } from './recover-pool.js';
 import { requireBatch } from './require-batch.js';
 import { requireJobs } from './require-jobs.js';
@@ -224,6 +225,12 @@ export class RedisQueueStore implements QueueStore {
   readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined> {
     return this.#read(`reading the output of ${pool}:${ulid}`, pool, (base) =>
       readOutput(this.#redis, base, ulid, attempt),
+    );
+  }
+
+  outputEnds(pool: string, ulid: string, attempt: number): Promise<OutputEnds> {
+    return this.#read(`reading the output of ${pool}:${ulid}`, pool, (base) =>
+      readOutputEnds(this.#redis, base, ulid, attempt),
     );
   }
 

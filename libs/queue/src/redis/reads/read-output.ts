@@ -1,7 +1,7 @@
 import type { RedisClient } from '@orchestrator/redis';
 
 import { CorruptRecordError } from '../../errors.js';
-import type { StoredOutput } from '../../store.js';
+import type { OutputEnds, StoredOutput } from '../../store.js';
 
 type Chunk = StoredOutput['chunks'][number];
 
@@ -25,6 +25,17 @@ export async function readOutput(
   const chunks = answers.flat().map((entry) => parseChunk(key, entry));
   chunks.sort((a, b) => a.sequence - b.sequence || a.offset - b.offset);
   return chunks.length === 0 ? undefined : { chunks };
+}
+
+/** Without a byte of it. Zero where nothing is stored (any more). */
+export async function readOutputEnds(
+  redis: RedisClient,
+  base: string,
+  ulid: string,
+  start: number,
+): Promise<OutputEnds> {
+  const [stdout, stderr] = await redis.hmget(`${base}o:${ulid}:${start}`, 'stdout', 'stderr');
+  return { stdout: Number(stdout ?? 0), stderr: Number(stderr ?? 0) };
 }
 
 /** An entry as includes/output.lua writes it: "o 1024 7\n" and the bytes. */

@@ -1,4 +1,4 @@
-import type { ClaimedJob, StoredOutput } from '../../store.js';
+import type { ClaimedJob, OutputEnds, StoredOutput } from '../../store.js';
 import { aChunk } from '../../testing/a-chunk.js';
 import { aJob } from '../../testing/a-job.js';
 import { returned, success } from '../../testing/an-end.js';
@@ -51,6 +51,20 @@ describe('append-output', () => {
     expect(await read(job)).toEqual({
       chunks: chunks.map(({ stream, offset, sequence, data }) => ({ stream, offset, sequence, data })),
     });
+  });
+
+  it('tells how far each stream goes, also of what the cap has cut out, and nothing of what is not there', async () => {
+    const job = await q.run();
+    const ends = (start: number): Promise<OutputEnds> => q.store.outputEnds(q.pool, job.ulid, start);
+    expect(await ends(job.number)).toEqual({ stdout: 0, stderr: 0 });
+
+    await q.store.appendOutput(q.pool, [
+      aChunk(job, 'abc', { offset: 1_000_000, sequence: 1 }),
+      aChunk(job, 'oops\n', { stream: 'stderr', sequence: 2 }),
+    ]);
+
+    expect(await ends(job.number)).toEqual({ stdout: 1_000_003, stderr: 5 });
+    expect(await ends(job.number + 1)).toEqual({ stdout: 0, stderr: 0 });
   });
 
   it('writes once for each offset: what is there already is acknowledged, what overlaps is cut', async () => {
