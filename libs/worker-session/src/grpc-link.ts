@@ -1,4 +1,4 @@
-import { type Clock, type Timer } from '@orchestrator/core';
+import { type Clock, sleep, type Timer } from '@orchestrator/core';
 import { connectivityState } from '@grpc/grpc-js';
 import { createDeferred, withTimeout } from '@orchestrator/lifecycle';
 import {
@@ -14,6 +14,15 @@ import { WakeUp } from './wake-up.js';
 
 /** A broken output stream is opened again after this, while its link lives. */
 export const OUTPUT_REOPEN_MS = 500;
+
+/**
+ * Between the end of the one stream and the cancelling of the other. @grpc/grpc-js tells its calls that their connection is
+ * lost before it destroys the HTTP/2 session. A stream of that session that is cancelled in between makes Node 20
+ * (`Http2Stream::SubmitRstStream`, `SendPendingData`) produce frames of the other, destroyed one without end, on the main
+ * thread: the worker is stuck for good and its memory grows by 300 MB a second. After this the session is gone, and
+ * nothing is left to cancel. To be removed when a Node without that loop is the oldest one supported.
+ */
+const SESSION_ENDS_MS = 50;
 
 export interface GrpcLinkParams {
   address: string;
@@ -99,6 +108,9 @@ export class GrpcLink implements SchedulerLink {
       }
     } catch (error) {
       why = signal.aborted ? this.closedBecause : describe(error);
+    }
+    if (!signal.aborted) {
+      await sleep(this.params.clock, SESSION_ENDS_MS, signal);
     }
     this.close();
     this.ended.resolve();

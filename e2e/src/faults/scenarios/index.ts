@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
+import { deafSchedulers } from './deaf-schedulers.js';
 import { hostileAttacks } from './hostile-attacks.js';
 import { hostileMachine } from './hostile-machine.js';
 import { hostileOutput } from './hostile-output.js';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   ...schedulerEnds,
   ...leaderStops,
   ...partitions,
+  ...deafSchedulers,
   ...badNetwork,
   ...redisRestarts,
   ...redisStops,
