@@ -1,7 +1,7 @@
 import { letPass } from '../../harness/wait.js';
 import { memoryOf } from '../../harness/processes.js';
 import { startLoad } from '../load.js';
-import { requireThat, type Scenario } from '../scenario.js';
+import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
 
 const ROUNDS = 20;
 const DEAF_MS = 7_000;
@@ -17,7 +17,7 @@ export const deafSchedulers: readonly Scenario[] = [
     promise:
       'they move to the other one each time: no worker is taken for dead, none is stuck or grows, nothing runs twice',
     quick: false,
-    async run(context) {
+    async run(context: ScenarioContext): Promise<string> {
       const cluster = await context.cluster({ schedulers: 2, workers: WORKERS, links: true });
       const stopLoad = startLoad(context.client(), context.random, { jobsPerSecond: 15 });
       let largestMib = 0;
