@@ -18,6 +18,7 @@ import { redisSlow } from './redis-slow.js';
 import { redisStops } from './redis-stops.js';
 import { schedulerEnds } from './scheduler-ends.js';
 import { soak } from './soak.js';
+import { stalledReaders } from './stalled-readers.js';
 import { workerEnds } from './worker-ends.js';
 import { workerStops } from './worker-stops.js';
 
@@ -43,5 +44,6 @@ export const scenarios: readonly Scenario[] = [
   ...hostileProcesses,
   ...hostileMachine,
   ...hostileAttacks,
+  ...stalledReaders,
   soak,
 ];
