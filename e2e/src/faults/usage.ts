@@ -16,13 +16,14 @@ const MEMORY_MAY_GROW_BY = 0.15;
 const MEMORY_MAY_GROW_BY_MIB = 12;
 const FILES_MAY_GROW_BY = 8;
 
-/** Watches memory and open files of processes that live through a whole run. */
+/** Watches memory and open files through a whole run, of processes that live as long or are replaced (an executor). */
 export class UsageWatch {
   readonly #samples = new Map<string, Sample[]>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly pids: Readonly<Record<string, number>>,
+    /** Each throws while there is no such process. */
+    private readonly pids: Readonly<Record<string, () => number>>,
     private readonly recorder: Recorder,
   ) {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_EVERY_MS);
@@ -46,11 +47,23 @@ export class UsageWatch {
   }
 
   #sample(): void {
-    for (const [name, pid] of Object.entries(this.pids)) {
-      const sample = { atMs: uptimeMs(), memoryMib: memoryOf(pid), files: readdirSync(`/proc/${pid}/fd`).length };
-      this.#samples.set(name, [...(this.#samples.get(name) ?? []), sample]);
-      this.recorder.note({ type: 'usage', name, pid, ...sample });
+    for (const [name, pidOf] of Object.entries(this.pids)) {
+      const sample = look(pidOf);
+      if (sample !== undefined) {
+        this.#samples.set(name, [...(this.#samples.get(name) ?? []), sample]);
+        this.recorder.note({ type: 'usage', name, ...sample });
+      }
     }
+  }
+}
+
+/** Undefined while one is being replaced. */
+function look(pidOf: () => number): Sample | undefined {
+  try {
+    const pid = pidOf();
+    return { atMs: uptimeMs(), memoryMib: memoryOf(pid), files: readdirSync(`/proc/${pid}/fd`).length };
+  } catch {
+    return undefined;
   }
 }
 

@@ -191,9 +191,9 @@ export const soak: Scenario = {
     const unwatched = superviseWorkers(cluster);
     const usage = new UsageWatch(
       {
-        'scheduler-1': cluster.scheduler(1).program.pid,
-        'worker-1': cluster.worker('worker-1').program.pid,
-        'its executor': cluster.worker('worker-1').executorPid,
+        'scheduler-1': () => cluster.scheduler(1).program.pid,
+        'worker-1': () => cluster.worker('worker-1').program.pid,
+        'its executor': () => cluster.worker('worker-1').executorPid,
       },
       recorder,
     );
