@@ -28,6 +28,7 @@ export interface Conclusion {
 
 const FINAL_WITHIN_MS = 90_000;
 const NOTHING_LEFT_WITHIN_MS = 30_000;
+const READ_WITHIN_MS = 30_000;
 const SHOWN = 12;
 
 export class BrokenPromises extends Error {
@@ -56,7 +57,8 @@ export async function concludeRun(
   const left = await leftInRedis(cluster);
   const api =
     (await Promise.any(cluster.schedulers.map(async (seat) => (await seat.status(), seat.api)))) ?? cluster.api;
-  const records = await api.jobs();
+  // A long list of a busy Redis: 503 says that it may be asked again.
+  const records = await waitUntil('all jobs can be read', () => api.jobs(), { withinMs: READ_WITHIN_MS });
   const stray = await strayKeys(
     cluster.redisClient,
     records.map(({ id }) => id),
