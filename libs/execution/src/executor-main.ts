@@ -5,7 +5,7 @@ import { systemClock } from '@orchestrator/core';
 import { FrameChannel } from './frames.js';
 import { ExecutorServer } from './process/executor-server.js';
 import { uptimeMs } from './uptime.js';
-import { CHANNEL_FD, type FromExecutor, type ToExecutor } from './wire.js';
+import { CHANNEL_FD, type FromExecutor, outputBytesOf, type ToExecutor } from './wire.js';
 
 // The executor's process. Whoever signals the whole group means the worker; what becomes of the commands is the worker's to say.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -14,6 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const channel = new FrameChannel<FromExecutor, ToExecutor>({
   stream: new Socket({ fd: CHANNEL_FD }),
+  weigh: outputBytesOf,
   onMessage: (message) => server.accept(message),
   onClosed: () => void server.workerGone(),
 });

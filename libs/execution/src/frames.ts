@@ -7,27 +7,33 @@ const HEADER_BYTES = 4;
 /** Live output waits while this much has not gone out. */
 const CONGESTED_BYTES = 1024 * 1024;
 
-export interface FrameChannelParams<In> {
+/** Many jobs may end in one turn, each with megabytes of output: more than this does not wait for its end. */
+const FULL_BYTES = 4 * 1024 * 1024;
+
+export interface FrameChannelParams<In, Out = unknown> {
   stream: Duplex;
+  /** Of what may be large: about how many bytes it takes. */
+  weigh?: (message: Out) => number;
   onMessage: (message: In) => void;
   /** The other side is gone. Called once; all that it had sent was delivered before. */
   onClosed: () => void;
 }
 
 /**
- * Messages over a byte stream, both ways. What is sent within one turn of the event loop travels as one frame: a length
- * and a v8-serialised array.
+ * Messages over a byte stream, both ways. What is sent within one turn of the event loop travels as one frame, unless it
+ * is large: a length and a v8-serialised array.
  */
 export class FrameChannel<Out, In> {
   /** Grows with each chunk that arrives: who waits for silence compares it. */
   received = 0;
-  private readonly params: FrameChannelParams<In>;
+  private readonly params: FrameChannelParams<In, Out>;
   private outgoing: Out[] = [];
+  private outgoingBytes = 0;
   private incoming: Buffer[] = [];
   private incomingBytes = 0;
   private closed = false;
 
-  constructor(params: FrameChannelParams<In>) {
+  constructor(params: FrameChannelParams<In, Out>) {
     this.params = params;
     params.stream.on('data', (chunk: Buffer) => this.accept(chunk));
     params.stream.on('error', () => this.close());
@@ -42,6 +48,10 @@ export class FrameChannel<Out, In> {
     if (this.outgoing.push(message) === 1) {
       setImmediate(() => this.flush());
     }
+    this.outgoingBytes += this.params.weigh?.(message) ?? 0;
+    if (this.outgoingBytes > FULL_BYTES) {
+      this.flush();
+    }
   }
 
   flush(): void {
@@ -50,6 +60,7 @@ export class FrameChannel<Out, In> {
     }
     const body = serialize(this.outgoing);
     this.outgoing = [];
+    this.outgoingBytes = 0;
     const header = Buffer.allocUnsafe(HEADER_BYTES);
     header.writeUInt32LE(body.length);
     this.params.stream.cork();

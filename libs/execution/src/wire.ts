@@ -52,3 +52,15 @@ export type FromExecutor =
 
 /** The descriptor of the socket to the worker, in the executor. */
 export const CHANNEL_FD = 3;
+
+/** All else that an executor sends is small. */
+export function outputBytesOf(message: FromExecutor): number {
+  switch (message.kind) {
+    case 'output':
+      return message.chunk.data.length;
+    case 'ended':
+      return message.end.output.reduce((sum, { data }) => sum + data.length, 0);
+    default:
+      return 0;
+  }
+}
