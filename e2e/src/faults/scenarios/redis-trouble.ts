@@ -20,6 +20,8 @@ export interface RedisTrouble {
   /** Default 10. */
   jobsPerSecond?: number;
   conclude?: ConcludeOptions;
+  /** After the end of it, by every scheduler. Default 15 s. */
+  acceptedAgainWithinMs?: number;
   /** Makes it, for as long as it lasts, and ends it. Answers what was measured. */
   trouble(cluster: FaultCluster, context: ScenarioContext, callers: Callers): Promise<string>;
   /** What is to be true besides. */
@@ -65,7 +67,7 @@ export function troubleOfRedis(params: RedisTrouble): Scenario {
       const againMs = await waitUntil(
         'every scheduler accepts submissions again',
         () => callers.acceptedAgainAfterMs(overMs),
-        { withinMs: ACCEPTED_AGAIN_WITHIN_MS },
+        { withinMs: params.acceptedAgainWithinMs ?? ACCEPTED_AGAIN_WITHIN_MS },
       );
       await letPass(2_000);
       await stopLoad();
