@@ -64,9 +64,6 @@ describe('loadSchedulerConfig', () => {
     [['--redis-sentinels', 'rediss://a:1', '--redis-name', 'main'], 'redis.sentinels'],
     [['--redis-sentinels', 'a:1', '--redis-name', 'main', '--redis-url', 'redis://127.0.0.1:6379'], 'redis.url'],
     [['--redis-cluster', 'a:1'], 'redis.cluster'],
-    [['--auth-tokens', 'a=b'], 'auth.tokens'],
-    [['--http-rate-limit', '1'], 'http.rateLimit'],
-    [['--tls-cert', 'x'], 'tls.cert'],
     [['--retention-max-finished', '-1'], 'retention.maxFinished'],
   ])('refuses %j', (argv, key) => {
     expect(problems(argv)).toMatchObject([{ key }]);
@@ -99,8 +96,8 @@ describe('loadSchedulerConfig', () => {
   });
 
   it('refuses what comes later also from the environment, saying so', () => {
-    expect(problems([], { ORCHESTRATOR_AUTH_TOKENS: 'a=b' })).toMatchObject([
-      { key: 'auth.tokens', rule: expect.stringContaining('later version') as string },
+    expect(problems([], { ORCHESTRATOR_REDIS_CLUSTER: 'a:1' })).toMatchObject([
+      { key: 'redis.cluster', rule: expect.stringContaining('later version') as string },
     ]);
   });
 

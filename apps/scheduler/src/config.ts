@@ -1,7 +1,6 @@
 import {
   type ConfigAnswer,
   type ConfigOf,
-  type ConfigProblem,
   duration,
   type Format,
   HOST_PATTERN,
@@ -10,6 +9,7 @@ import {
   list,
   loadConfig,
   type LoadedConfig,
+  map,
   oneOf,
   optionalText,
   port,
@@ -20,10 +20,12 @@ import {
   Setting,
   text,
 } from '@orchestrator/config';
-import { InvalidValueError } from '@orchestrator/core';
-import { DEFAULT_TIMINGS, requireSafeTimings } from '@orchestrator/heartbeat';
+import { NAME_PATTERN } from '@orchestrator/core';
+import { DEFAULT_TIMINGS } from '@orchestrator/heartbeat';
 import { DEFAULT_PREFIX, type Durability, DURABILITY_EXPECTS, parseDurability } from '@orchestrator/queue';
 import { LOG_LEVELS } from '@orchestrator/telemetry';
+
+import { crossCheck } from './config-rules.js';
 
 /** Variables with our prefix that other parts of the product read. */
 const OTHERS_VARIABLES = [
@@ -55,7 +57,16 @@ const schema = {
       pattern: /^[A-Za-z0-9[][A-Za-z0-9._:[\]-]{0,255}$/,
       expects: 'a host name, maybe with a port',
     }),
-    rateLimit: later('Requests a minute for each client.'),
+    rateLimit: integer({
+      doc: 'Requests a minute for each token, without tokens for each address; 0 = no limit. Counted by each scheduler for itself.',
+      default: 0,
+      min: 0,
+    }),
+    closeDelay: duration({
+      doc: 'On the way down /readyz says 503 and requests are still answered for so long: the time that a load balancer needs to notice.',
+      default: 0,
+      maxMs: 300_000,
+    }),
   },
   grpc: {
     host: text({
@@ -82,6 +93,15 @@ const schema = {
       default: undefined,
     }),
     cluster: later('Addresses of nodes of a Redis Cluster.'),
+    passwordFile: optionalText({
+      doc: 'File with the password of Redis, instead of one in its address.',
+      default: undefined,
+    }),
+    ca: optionalText({
+      doc: 'Certificate authority (PEM file) of rediss:// addresses.',
+      default: undefined,
+      defaultText: 'those that Node knows',
+    }),
   },
   lock: {
     nodes: redisUrls({
@@ -125,12 +145,34 @@ const schema = {
       default: undefined,
       sensitive: true,
     }),
-    tokens: later('Tokens of the REST API, as hashes.'),
+    joinTokenFile: optionalText({ doc: 'File with auth.joinToken; read again when it changes.', default: undefined }),
+    tokens: map({
+      doc: 'Tokens of the REST API: name=role:hash, the SHA-256 of the token in hex, maybe :date after which it is void. --new-token ROLE makes one.',
+      default: {},
+      keyPattern: NAME_PATTERN,
+    }),
+    tokensFile: optionalText({
+      doc: 'YAML file of such tokens, besides those of auth.tokens; read again when it changes.',
+      default: undefined,
+    }),
   },
   tls: {
-    cert: later('Certificate of the servers.'),
-    key: later('Its private key.'),
-    ca: later('Who signs the certificates of workers.'),
+    cert: optionalText({
+      doc: 'Certificate of HTTP and gRPC (PEM file, with what is between it and the root); read again when it changes.',
+      default: undefined,
+    }),
+    key: optionalText({ doc: 'Its private key (PEM file).', default: undefined }),
+    ca: optionalText({
+      doc: 'Certificate authority of workers (PEM file): each worker must present a certificate with its id.',
+      default: undefined,
+    }),
+  },
+  audit: {
+    file: optionalText({
+      doc: 'File to which each change is appended, as a chain of hashes.',
+      default: undefined,
+      defaultText: 'the log, at level info',
+    }),
   },
   log: {
     level: oneOf(LOG_LEVELS, { doc: 'What is logged.', default: 'info' }),
@@ -153,71 +195,4 @@ export function loadSchedulerConfig(
     crossCheck,
     knownEnv: OTHERS_VARIABLES,
   });
-}
-
-function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
-  return [...checkTimings(config), ...checkBinding(config), ...checkRedis(config, given), ...checkLockNodes(config)];
-}
-
-/** A program that was told of two would have to guess. */
-function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
-  const hasSentinels = redis.sentinels.length > 0;
-  if (hasSentinels !== (redis.name !== undefined)) {
-    return [
-      hasSentinels
-        ? { key: 'redis.name', rule: "expected the Sentinels' name of the master, since redis.sentinels is set" }
-        : { key: 'redis.sentinels', rule: 'expected at least one address, since redis.name is set' },
-    ];
-  }
-  return hasSentinels && given.has('redis.url')
-    ? [{ key: 'redis.url', rule: 'expected either redis.url, or redis.sentinels with redis.name' }]
-    : [];
-}
-
-function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
-  try {
-    requireSafeTimings({ intervalMs: heartbeat.interval, leaseMs: heartbeat.lease, timeoutMs: heartbeat.timeout });
-    return [];
-  } catch (error) {
-    if (!(error instanceof InvalidValueError)) {
-      throw error;
-    }
-    // It names the key and its value itself, as a line of ours does.
-    const [given = '', rule = ''] = error.message.split(/: (.*)/s);
-    return [{ key: error.path, value: given.replace(`${error.path} is `, ''), rule }];
-  }
-}
-
-/** Whoever reaches these ports can run commands. */
-function checkBinding({ http, grpc, auth }: SchedulerConfig): ConfigProblem[] {
-  if (auth.mode === 'none') {
-    return [];
-  }
-  const problems: ConfigProblem[] = [];
-  if (!isLoopback(http.host)) {
-    problems.push({
-      key: 'http.host',
-      value: JSON.stringify(http.host),
-      rule: 'without tokens only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
-    });
-  }
-  if (!isLoopback(grpc.host) && auth.joinToken === undefined) {
-    problems.push({
-      key: 'grpc.host',
-      value: JSON.stringify(grpc.host),
-      rule: 'without auth.joinToken only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
-    });
-  }
-  return problems;
-}
-
-function checkLockNodes({ lock }: SchedulerConfig): ConfigProblem[] {
-  const { length } = lock.nodes;
-  return [0, 1, 3, 5].includes(length) && new Set(lock.nodes).size === length
-    ? []
-    : [{ key: 'lock.nodes', value: `${length} addresses`, rule: 'expected 1, 3 or 5 different Redis servers' }];
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === '[::1]';
 }

@@ -92,10 +92,17 @@ const schema = {
     default: undefined,
     sensitive: true,
   }),
+  joinTokenFile: optionalText({ doc: 'File with joinToken; read again at each connection.', default: undefined }),
   tls: {
-    cert: later('Certificate of this worker.'),
-    key: later('Its private key.'),
-    ca: later('Who signs the certificates of schedulers.'),
+    ca: optionalText({
+      doc: 'Certificate authority of schedulers (PEM file), or system: those that Node knows. With it connections are encrypted.',
+      default: undefined,
+    }),
+    cert: optionalText({
+      doc: "This worker's certificate (PEM file), where schedulers ask for one; read again at each connection.",
+      default: undefined,
+    }),
+    key: optionalText({ doc: 'Its private key (PEM file).', default: undefined }),
   },
   metrics: { port: later('Port of the metrics.') },
   handlers: optionalText({

@@ -73,6 +73,8 @@ export interface JobSpec {
   stdin?: string;
   labels?: Record<string, string>;
   batchId?: string;
+  /** Name of the token that it was submitted with, where tokens are asked for. */
+  submittedBy?: string;
   /** W3C trace context of the submission. */
   traceparent?: string;
 }

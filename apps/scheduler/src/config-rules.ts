@@ -1,0 +1,73 @@
+import type { ConfigProblem } from '@orchestrator/config';
+import { InvalidValueError } from '@orchestrator/core';
+import { requireSafeTimings } from '@orchestrator/heartbeat';
+
+import type { SchedulerConfig } from './config.js';
+
+/** What must hold between the keys of a scheduler's configuration. */
+export function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
+  return [...checkTimings(config), ...checkBinding(config), ...checkRedis(config, given), ...checkLockNodes(config)];
+}
+
+/** A program that was told of two would have to guess. */
+function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
+  const hasSentinels = redis.sentinels.length > 0;
+  if (hasSentinels !== (redis.name !== undefined)) {
+    return [
+      hasSentinels
+        ? { key: 'redis.name', rule: "expected the Sentinels' name of the master, since redis.sentinels is set" }
+        : { key: 'redis.sentinels', rule: 'expected at least one address, since redis.name is set' },
+    ];
+  }
+  return hasSentinels && given.has('redis.url')
+    ? [{ key: 'redis.url', rule: 'expected either redis.url, or redis.sentinels with redis.name' }]
+    : [];
+}
+
+function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
+  try {
+    requireSafeTimings({ intervalMs: heartbeat.interval, leaseMs: heartbeat.lease, timeoutMs: heartbeat.timeout });
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidValueError)) {
+      throw error;
+    }
+    // It names the key and its value itself, as a line of ours does.
+    const [given = '', rule = ''] = error.message.split(/: (.*)/s);
+    return [{ key: error.path, value: given.replace(`${error.path} is `, ''), rule }];
+  }
+}
+
+/** Whoever reaches these ports can run commands. */
+function checkBinding({ http, grpc, auth }: SchedulerConfig): ConfigProblem[] {
+  if (auth.mode === 'none') {
+    return [];
+  }
+  const problems: ConfigProblem[] = [];
+  if (!isLoopback(http.host)) {
+    problems.push({
+      key: 'http.host',
+      value: JSON.stringify(http.host),
+      rule: 'without tokens only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
+    });
+  }
+  if (!isLoopback(grpc.host) && auth.joinToken === undefined) {
+    problems.push({
+      key: 'grpc.host',
+      value: JSON.stringify(grpc.host),
+      rule: 'without auth.joinToken only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
+    });
+  }
+  return problems;
+}
+
+function checkLockNodes({ lock }: SchedulerConfig): ConfigProblem[] {
+  const { length } = lock.nodes;
+  return [0, 1, 3, 5].includes(length) && new Set(lock.nodes).size === length
+    ? []
+    : [{ key: 'lock.nodes', value: `${length} addresses`, rule: 'expected 1, 3 or 5 different Redis servers' }];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === '[::1]';
+}
