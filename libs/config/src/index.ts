@@ -1,5 +1,7 @@
 export type { ConfigAnswer, LoadConfigOptions, LoadedConfig } from './load-config.js';
 export { loadConfig } from './load-config.js';
+export type { ProgramCommand } from './command.js';
+export { readCommand } from './command.js';
 export type { ConfigProblem } from './errors.js';
 export { ConfigError } from './errors.js';
 export type { TextRule } from './formats.js';
@@ -22,6 +24,8 @@ export {
   showDuration,
   text,
 } from './formats.js';
+export type { SecretText } from './secret-file.js';
+export { readSecretFile, requireOneLine, SecretFileError } from './secret-file.js';
 export { redisMasterName, redisSentinels } from './sentinel-formats.js';
 export type { ConfigOf, ConfigSchema, Format, NamedSetting, SettingOptions } from './setting.js';
 export { ENV_PREFIX, namedSettings, Setting } from './setting.js';

@@ -1,5 +1,6 @@
 import convict from 'convict';
 
+import type { ProgramCommand } from './command.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
 import { maskUrl } from './formats.js';
 import { renderConfig, renderHelp } from './render.js';
@@ -17,6 +18,8 @@ export interface LoadConfigOptions<S> {
   crossCheck?(config: ConfigOf<S>, given: ReadonlySet<string>): ConfigProblem[];
   /** Variables with our prefix that are others' and need no warning. */
   knownEnv?: readonly string[];
+  /** For --help; `readCommand` reads them. */
+  commands?: readonly ProgramCommand[];
 }
 
 export interface LoadedConfig<C> {
@@ -48,7 +51,7 @@ export function loadConfig<S extends ConfigSchema>(
   const problems: ConfigProblem[] = [];
   const flags = readFlags(options.argv, settings, problems);
   if (flags.help) {
-    return { outcome: 'answer', text: renderHelp(options.program, settings) };
+    return { outcome: 'answer', text: renderHelp(options.program, settings, options.commands ?? []) };
   }
   const fromFile = flags.configFile === undefined ? [] : readFile(flags.configFile, settings, problems);
   const { given: fromEnv, unknown } = readEnv(options.env, settings, options.knownEnv ?? []);

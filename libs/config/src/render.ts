@@ -1,5 +1,6 @@
 import { dump } from 'js-yaml';
 
+import type { ProgramCommand } from './command.js';
 import type { NamedSetting } from './setting.js';
 
 const MASK = '[redacted]';
@@ -22,7 +23,11 @@ export function renderConfig(settings: readonly NamedSetting[], valueOf: (named:
 }
 
 /** Every key with its sentence, format, default, variable and flag. */
-export function renderHelp(program: string, settings: readonly NamedSetting[]): string {
+export function renderHelp(
+  program: string,
+  settings: readonly NamedSetting[],
+  commands: readonly ProgramCommand[],
+): string {
   const lines = [
     `Usage: ${program} [--config FILE] [--print-config] [--help] [--KEY VALUE ...]`,
     '',
@@ -32,6 +37,7 @@ export function renderHelp(program: string, settings: readonly NamedSetting[]): 
     '  --config FILE    YAML file with the keys below',
     '  --print-config   show the resulting configuration, secrets masked, and exit',
     '  --help           show this and exit',
+    ...commands.flatMap(({ flag, value, doc }) => ['', `  ${flag} ${value}`, `      ${doc}`]),
   ];
   for (const named of settings) {
     const { setting } = named;
