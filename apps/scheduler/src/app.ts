@@ -7,6 +7,7 @@ import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createLogger } from '@orchestrator/telemetry';
 
 import type { SchedulerConfig } from './config.js';
+import { CredentialFiles } from './credentials/credential-files.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import type { SchedulerStatus } from './http/deps.js';
 import { HttpService } from './http/http-service.js';
@@ -47,6 +48,14 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const format = config.log.format === 'auto' ? (stdout.isTTY ? 'pretty' : 'json') : config.log.format;
   const logger = createLogger({ level: config.log.level, format, stream: stdout, secrets, fields: { scheduler: id } });
   const part = (component: string): ReturnType<typeof logger.child> => logger.child({ component });
+
+  // Files with credentials: read as they are opened below, and again when they change.
+  const credentials = new CredentialFiles({
+    logger: part('credentials'),
+    mask: (values) => logger.mask(values),
+    clock,
+    random,
+  });
 
   // Redis: what is kept there, and the way to it.
   const { target, address } = redisTarget(config);
@@ -152,6 +161,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   // workers are moved away and what they reported is brought in, then the API ends, at last the way to Redis.
   const services: Service[] = [
     { name: 'log', start: async () => undefined, stop: () => logger.close() },
+    credentials,
     watch,
     redis,
     { name: 'news', start: async () => undefined, stop: async () => news.close() },

@@ -92,6 +92,21 @@ describe('createLogger', () => {
     expect(text().match(/\n/g)).toHaveLength(1);
   });
 
+  it('masks what became known as secret later, and what was one before', () => {
+    const { logger, text } = setup({ secrets: ['hunter2'] });
+    logger.info('before', { note: 'hunter3 hunter3-and-more' });
+    logger.mask(['hunter3']);
+    logger.mask(['hunter3-and-more', 'a "b"']);
+    logger
+      .child({ own: 'hunter3' })
+      .info('after', { note: 'hunter2 hunter3 hunter3-and-more', json: '{"a \\"b\\"":1}' });
+
+    const [before, after] = text().split('\n');
+    expect(before).toContain('hunter3');
+    expect(after).toContain('"note":"[redacted] [redacted] [redacted]"');
+    expect(after).not.toMatch(/hunter|b\\/);
+  });
+
   it('tells the stack of an error only at level error', () => {
     const { logger, lines } = setup();
     const error = new Error('outer', { cause: new Error('inner') });

@@ -30,6 +30,8 @@ export interface CreateLoggerOptions {
 export interface ClosableLogger extends Logger {
   /** Lines not written because whoever reads them had stalled or failed. */
   readonly dropped: number;
+  /** Values that must never be written from now on, as those of a file that has changed. */
+  mask(secrets: readonly string[]): void;
   /** Resolves when all lines so far were handed on, or after `FLUSH_LIMIT_MS`. Call it before the process ends. */
   flush(): Promise<void>;
   /** `flush`, after which lines are ignored. */
@@ -90,6 +92,7 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   return Object.defineProperty(
     {
       ...logger,
+      mask: (secrets: readonly string[]) => redact.mask(secrets),
       flush,
       close: async (): Promise<void> => {
         closed = true;

@@ -13,17 +13,24 @@ const SECRET_KEY =
   /^(env|stdin|cookie|set-cookie|authorization)$|(password|passwd|passphrase|secret|credential|token|api[-_]?key|private[-_]?key)s?$/i;
 const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s"]+@/gi;
 
-/** `withStacks`: errors keep their stack. */
-export type Redact = (fields: LogFields, withStacks: boolean) => LogFields;
+export interface Redact {
+  /** `withStacks`: errors keep their stack. */
+  (fields: LogFields, withStacks: boolean): LogFields;
+  /** Values that were not known before; what a credential was before it changed stays masked, too. */
+  mask(secrets: readonly string[]): void;
+}
+
+/** Credentials that change every hour are masked for days, and a line costs the same for ever. */
+const MAX_MASKED = 256;
 
 /**
  * Makes a copy of a line's fields that may be written down: values under names such as `token` and the known secrets
  * themselves are replaced, wherever they stand; errors become plain data; everything is cut to a bounded size.
  */
 export function createRedact(secrets: readonly string[]): Redact {
-  const known = secrets
-    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  const fixed = variantsOf(secrets);
+  let masked: string[] = [];
+  let known = fixed;
 
   const text = (value: string): string => {
     let out = value;
@@ -73,7 +80,26 @@ export function createRedact(secrets: readonly string[]): Redact {
     );
   };
 
-  return (fields, withStacks) => object(fields, 0, withStacks) as LogFields;
+  const redact = (fields: LogFields, withStacks: boolean): LogFields => object(fields, 0, withStacks) as LogFields;
+  return Object.assign(redact, {
+    mask: (more: readonly string[]) => {
+      masked = [...new Set([...masked, ...more])].slice(-MAX_MASKED);
+      known = longestFirst([...fixed, ...variantsOf(masked)]);
+    },
+  });
+}
+
+/** As it may stand in a line: as it is, inside JSON, inside an address. */
+function variantsOf(secrets: readonly string[]): string[] {
+  const variants = secrets
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  return longestFirst([...new Set(variants)]);
+}
+
+/** One that is the beginning of another would leave the rest of it. */
+function longestFirst(texts: readonly string[]): string[] {
+  return [...texts].sort((a, b) => b.length - a.length);
 }
 
 /** What a log line tells of an error; its cause included. */
