@@ -6,6 +6,7 @@ import { RedlockLock } from '@orchestrator/lock';
 import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createLogger } from '@orchestrator/telemetry';
 
+import { CloseDelay } from './close-delay.js';
 import type { SchedulerConfig } from './config.js';
 import { CredentialFiles } from './credentials/credential-files.js';
 import { GrpcServer } from './grpc/grpc-server.js';
@@ -147,6 +148,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
       newUlid: createUlids({ clock, random }),
       clock,
       logger: part('http'),
+      isStopping: () => state.isStopping,
       status: () => state.status(),
     },
   });
@@ -158,17 +160,20 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     logger.warn('auth.mode is none: whoever reaches these ports may run commands on the workers');
   }
   // Started from top to bottom, stopped from bottom to top: first nobody is sent here any more (/readyz, presence), then the
-  // workers are moved away and what they reported is brought in, then the API ends, at last the way to Redis.
+  // workers are moved away and what they reported is brought in, another one may lead, then the API ends, at last the way
+  // to Redis.
   const services: Service[] = [
     { name: 'log', start: async () => undefined, stop: () => logger.close() },
     credentials,
     watch,
     redis,
+    { name: 'first look at Redis', start: () => watch.firstLook(), stop: async () => undefined },
     { name: 'news', start: async () => undefined, stop: async () => news.close() },
     { name: 'lock', start: async () => undefined, stop: () => lock.close() },
     http,
-    ...dispatch.duties,
     grpc,
+    new CloseDelay({ delayMs: config.http.closeDelay, clock, logger }),
+    ...dispatch.duties,
     dispatch.streams,
     presence,
     state,

@@ -24,6 +24,10 @@ export class SchedulerState implements Service {
     this.#params = params;
   }
 
+  get isStopping(): boolean {
+    return this.#phase === 'stopping';
+  }
+
   async start(): Promise<void> {
     if (this.#phase === 'starting') {
       const { version, durability, logger } = this.#params;

@@ -44,6 +44,23 @@ describe('ServiceList', () => {
     expect(calls).toEqual(['start a', 'start b', 'stop b', 'stop a']);
   });
 
+  it('gives one more time than the others that says it needs it', async () => {
+    const { clock, service, deps } = setup();
+    const hanging = (name: string): Service => service(name, { stop: () => new Promise(() => undefined) });
+
+    const stopping = stopAll([hanging('other'), { ...hanging('slow'), stopLimitMs: 5_000 }], deps);
+    await settle();
+    clock.advance(4_999);
+    await settle();
+    const before = clock.pendingTimers;
+    clock.advance(1);
+    await settle();
+    clock.advance(1_000);
+
+    expect(before).toBe(1);
+    expect(await stopping).toEqual(['slow', 'other']);
+  });
+
   it('stops the others when one fails to stop or takes longer than the limit', async () => {
     const { calls, clock, service, deps } = setup();
     const hanging = service('hanging', { stop: () => new Promise(() => undefined) });

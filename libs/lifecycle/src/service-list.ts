@@ -45,9 +45,10 @@ export async function stopAll(services: readonly Service[], deps: ServiceListDep
   const { clock, logger, stopLimitMs = DEFAULT_STOP_LIMIT_MS } = deps;
   const failed: string[] = [];
   for (const service of [...services].reverse()) {
+    const limitMs = stopLimitMs > 0 ? Math.max(stopLimitMs, service.stopLimitMs ?? 0) : 0;
     try {
       const stopped = service.stop();
-      await (stopLimitMs > 0 ? withTimeout(clock, stopLimitMs, `stopping ${service.name}`, stopped) : stopped);
+      await (limitMs > 0 ? withTimeout(clock, limitMs, `stopping ${service.name}`, stopped) : stopped);
       logger.debug('service stopped', { service: service.name });
     } catch (error) {
       failed.push(service.name);

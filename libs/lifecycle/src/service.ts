@@ -4,6 +4,8 @@
  */
 export interface Service {
   readonly name: string;
+  /** How long `stop` may take where that is longer than for others (`ServiceListDeps.stopLimitMs`). */
+  readonly stopLimitMs?: number;
   start(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -47,6 +47,8 @@ export interface QueueKeys {
   pools(): string;
   /** string: a name for these data, written by the first scheduler, in the control slot. Gone when they were deleted. */
   mark(): string;
+  /** string: SCHEMA_VERSION of these data, written by the first scheduler, in the control slot. */
+  schema(): string;
   /** hash: name, total, pools (JSON), sealed. */
   batch(batchId: string): string;
   /** string: an IdempotencyRecord as JSON; expires. */
@@ -54,6 +56,10 @@ export interface QueueKeys {
 }
 
 export const DEFAULT_PREFIX = 'orc';
+/**
+ * Of all keys with a prefix, those of the control slot included. It grows when a process that knows only the number before
+ * would read or write something wrong, see docs/upgrades.md; a new key or field that such a process ignores is no reason.
+ */
 export const SCHEMA_VERSION = 1;
 /** Attempts kept with a job, the current one apart. */
 export const HISTORY_LIMIT = 20;
@@ -64,6 +70,7 @@ export function queueKeys(prefix: string = DEFAULT_PREFIX): QueueKeys {
     news: (pool) => `${prefix}:p:{${pool}}:news`,
     pools: () => `${prefix}:c:{ctl}:pools`,
     mark: () => `${prefix}:c:{ctl}:mark`,
+    schema: () => `${prefix}:c:{ctl}:schema`,
     batch: (batchId) => `${prefix}:b:{${batchId}}`,
     idempotency: (keyHash) => `${prefix}:i:{${keyHash}}`,
   };

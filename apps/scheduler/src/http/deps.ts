@@ -20,6 +20,8 @@ export interface HttpDeps {
   newUlid(): Ulid;
   clock: Clock;
   logger: Logger;
+  /** On the way down: a connection is told to close with its next answer, and its client goes elsewhere. */
+  isStopping(): boolean;
   /** For /readyz. */
   status(): Promise<SchedulerStatus>;
 }

@@ -158,7 +158,7 @@ function closeInOrder(app: FastifyInstance, deps: HttpDeps): void {
     deps.polls.close();
   });
   app.addHook('onSend', async (_request, reply) => {
-    if (closing) {
+    if (closing || deps.isStopping()) {
       void reply.header('connection', 'close');
     }
   });

@@ -1,5 +1,5 @@
 import type { Random } from '@orchestrator/core';
-import { queueKeys } from '@orchestrator/queue';
+import { queueKeys, SCHEMA_VERSION } from '@orchestrator/queue';
 import { defineScript, type RedisClient } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 
@@ -10,50 +10,77 @@ export interface DataMarkParams {
   logger: Logger;
 }
 
+/** What a look at the data found. */
+export interface DataFacts {
+  /** Somebody has deleted them while the server went on running. */
+  isDeleted: boolean;
+  /** Of these data, as it is stored; undefined where they were deleted. */
+  schema: string | undefined;
+}
+
+interface Marks {
+  mark: string | undefined;
+  schema: string | undefined;
+}
+
 const MARK_BYTES = 8;
 
-/** It writes nothing, but without `no-writes` Redis refuses it wherever it would refuse a write; a full one does not. */
-const readMark = defineScript({
-  name: 'read-mark',
-  lua: "#!lua flags=allow-oom\nreturn redis.call('GET', KEYS[1])",
-  keys: (key: string) => [key],
-  args: () => [],
-  reply: (raw) => (raw === null ? undefined : (raw as string)),
+/**
+ * Data with a mark and without a schema are from before there was one: version 1 of it. Without `no-writes` Redis refuses
+ * it wherever it would refuse a write; a full one does not.
+ */
+const readMarks = defineScript({
+  name: 'read-marks',
+  lua: `#!lua flags=allow-oom
+local found = redis.call('MGET', KEYS[1], KEYS[2])
+if found[1] and not found[2] then
+  redis.call('SET', KEYS[2], ARGV[1])
+  found[2] = ARGV[1]
+end
+return found`,
+  keys: ({ mark, schema }: { mark: string; schema: string }) => [mark, schema],
+  args: () => ['1'],
+  reply: (raw): Marks => {
+    const [mark, schema] = raw as [string | null, string | null];
+    return { mark: mark ?? undefined, schema: schema ?? undefined };
+  },
 });
 
 /**
- * A name for the data in Redis, by which a scheduler notices that they are no longer those that it worked with. Gone on
- * a server that has run all the time: somebody has deleted them (FLUSHALL). That is said until a scheduler is started
- * anew. Gone with the server's process: it keeps nothing, or lost it; that is said once, and work goes on.
+ * A name for the data in Redis, by which a scheduler notices that they are no longer those that it worked with, and the
+ * version of their schema beside it. Gone on a server that has run all the time: somebody has deleted them (FLUSHALL).
+ * That is said until a scheduler is started anew. Gone with the server's process: it keeps nothing, or lost it; that is
+ * said once, and work goes on.
  */
 export class DataMark {
   readonly #params: DataMarkParams;
-  readonly #key: string;
+  readonly #keys: { mark: string; schema: string };
   #known: { mark: string; server: string } | undefined;
   #isDeleted = false;
 
   constructor(params: DataMarkParams) {
     this.#params = params;
-    this.#key = queueKeys(params.prefix).mark();
+    const keys = queueKeys(params.prefix);
+    this.#keys = { mark: keys.mark(), schema: keys.schema() };
   }
 
-  /** Answers whether the data were deleted. Rejects as a writing script does: when Redis does not take writes. */
-  async isDeleted(): Promise<boolean> {
+  /** Writes what nobody has written yet. Rejects as a writing script does: when Redis does not take writes. */
+  async look(): Promise<DataFacts> {
     const { redis, logger } = this.#params;
     const server = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? '';
-    const mark = await readMark(redis, this.#key);
+    const { mark, schema } = await readMarks(redis, this.#keys);
     const before = this.#known;
     if (mark === undefined && before?.server === server) {
       if (!this.#isDeleted) {
         logger.error(
           'all data in Redis were deleted (FLUSHALL?): restore them, or start a scheduler anew to go on without',
           {
-            key: this.#key,
+            key: this.#keys.mark,
           },
         );
       }
       this.#isDeleted = true;
-      return true;
+      return { isDeleted: true, schema };
     }
     const now = mark ?? (await this.#write());
     if (before !== undefined && before.mark !== now) {
@@ -63,12 +90,14 @@ export class DataMark {
     }
     this.#known = { mark: now, server };
     this.#isDeleted = false;
-    return false;
+    return { isDeleted: false, schema: schema ?? (await redis.get(this.#keys.schema)) ?? undefined };
   }
 
+  /** The schema first: data with a mark have one. Another scheduler may do the same at this moment, in another version. */
   async #write(): Promise<string> {
     const { redis, random } = this.#params;
     const own = random.hex(MARK_BYTES);
-    return (await redis.set(this.#key, own, 'NX', 'GET')) ?? own;
+    await redis.set(this.#keys.schema, SCHEMA_VERSION, 'NX');
+    return (await redis.set(this.#keys.mark, own, 'NX', 'GET')) ?? own;
   }
 }

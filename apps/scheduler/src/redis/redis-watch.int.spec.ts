@@ -1,5 +1,5 @@
 import { systemClock, systemRandom } from '@orchestrator/core';
-import type { Durability } from '@orchestrator/queue';
+import { type Durability, queueKeys } from '@orchestrator/queue';
 import { createRedis } from '@orchestrator/redis';
 import { createLogger } from '@orchestrator/telemetry';
 import { startRedis, type TestRedis, type TestRedisOptions } from '@orchestrator/testing';
@@ -156,6 +156,94 @@ describe('RedisWatch', () => {
     await until(async () => (await trouble()) === undefined);
 
     expect(messages('error')).toEqual([]);
+  });
+});
+
+describe('RedisWatch and the schema of the data', () => {
+  const keys = queueKeys('orc');
+
+  it('writes it beside the mark, and again with other data', async () => {
+    const { server, trouble, another } = await startBench();
+    await until(async () => (await trouble()) === undefined);
+    const written = await server.client().get(keys.schema());
+    await server.client().flushall();
+    expect(await trouble()).toBe('all data in Redis were deleted');
+    const afterDeletion = await server.client().get(keys.schema());
+    const fresh = await another();
+    await until(async () => (await fresh.health()).trouble === undefined);
+
+    expect([written, afterDeletion]).toEqual(['1', null]);
+    expect(await server.client().get(keys.schema())).toBe('1');
+  });
+
+  it('takes data that have none for the first one', async () => {
+    const { server, trouble, another, messages } = await startBench();
+    await until(async () => (await trouble()) === undefined);
+    await server.client().del(keys.schema());
+
+    const next = await another();
+    await until(async () => (await next.health()).trouble === undefined);
+
+    expect(await server.client().get(keys.schema())).toBe('1');
+    expect(messages('error')).toEqual([]);
+  });
+
+  it('writes it in a full server, too, where data without it are', async () => {
+    const { server, trouble } = await startBench();
+    await until(async () => (await trouble()) === undefined);
+    await server.client().del(keys.schema());
+    await server.client().config('SET', 'maxmemory', '1');
+
+    expect(await trouble()).toBeUndefined();
+
+    expect(await server.client().get(keys.schema())).toBe('1');
+  });
+
+  it.each(['2', 'x'])('does not start on data of schema %s, says so once, and leaves them alone', async (schema) => {
+    const { server, watch, trouble, another, messages } = await startBench();
+    await until(async () => (await trouble()) === undefined);
+    await watch.firstLook();
+    await server.client().set(keys.schema(), schema);
+
+    const late = await another();
+    const started = late.firstLook().then(() => 'started');
+    const code = await late.unusable;
+    await late.health();
+
+    expect(code).toBe(EXIT_UNUSABLE_REDIS);
+    expect(await Promise.race([started, Promise.resolve('waits')])).toBe('waits');
+    expect(messages('error').filter((message) => message.startsWith('the data'))).toEqual([
+      `the data in Redis have schema ${schema}, this scheduler knows 1: start the version of the scheduler that wrote them, or use another redis.prefix`,
+    ]);
+    expect(await server.client().get(keys.schema())).toBe(schema);
+    await late.stop();
+    expect(await started).toBe('started');
+  });
+
+  it('gives up after a reconnect to data of a newer schema', async () => {
+    const { server, watch, trouble } = await startBench({ persistent: true });
+    await until(async () => (await trouble()) === undefined);
+    await server.client().set(keys.schema(), '2');
+
+    await server.signal('SIGKILL');
+    await server.restart();
+
+    expect(await watch.unusable).toBe(EXIT_UNUSABLE_REDIS);
+    expect(await trouble()).toBe('the data in Redis have schema 2, this scheduler knows 1');
+  });
+
+  it('finds a newer schema on a read-only replica as soon as it leads', async () => {
+    const [{ server, watch, trouble }, master] = await Promise.all([startBench(), startBench()]);
+    await until(async () => (await trouble()) === undefined && (await master.trouble()) === undefined);
+    await master.server.client().set(keys.schema(), '2');
+    await master.server.client().config('SET', 'repl-diskless-sync-delay', '0');
+    await server.client().replicaof('127.0.0.1', master.server.port);
+    await until(async () => (await server.client().get(keys.schema())) === '2');
+    await until(async () => (await trouble()) === 'Redis is a read-only replica');
+
+    await server.client().replicaof('NO', 'ONE');
+
+    expect(await watch.unusable).toBe(EXIT_UNUSABLE_REDIS);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@orchestrator/core';
 import { createDeferred, PeriodicService, type Service, withTimeout } from '@orchestrator/lifecycle';
-import { type Durability, readDurabilityFacts } from '@orchestrator/queue';
+import { type Durability, readDurabilityFacts, SCHEMA_VERSION } from '@orchestrator/queue';
 import { replyCode } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
@@ -29,6 +29,8 @@ export interface RedisHealth {
 /** With a margin to the second within which /readyz answers. */
 const LOOK_LIMIT_MS = 800;
 const LOOK_EVERY_MS = 5_000;
+/** A Redis that hangs keeps no scheduler from starting. */
+const FIRST_LOOK_LIMIT_MS = 1_000;
 export const EXIT_UNUSABLE_REDIS = 2;
 
 /** What Redis answers to a write that it does not take. OOM is none of them: only submissions are refused then. */
@@ -43,7 +45,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
 
 /**
  * Says when Redis is there and when it is not, once each time, and looks at each server it finds: one that is too old,
- * or that cannot keep the durability, is refused at the start; settings that would lose jobs are warned of.
+ * or that cannot keep the durability, is refused at the start, and data of another schema at any time; settings that would
+ * lose jobs are warned of.
  */
 export class RedisWatch implements Service {
   readonly name = 'redis watch';
@@ -53,9 +56,13 @@ export class RedisWatch implements Service {
   readonly #unusable = createDeferred<number>();
   #state: 'unknown' | 'reachable' | 'unreachable' = 'unknown';
   #wasGood = false;
+  #isUnusable = false;
   #durabilityProblem: string | undefined;
   #lastTrouble: string | undefined;
   #told = new Set<string>();
+  #looking: Promise<RedisHealth> | undefined;
+  #inspecting: Promise<void> = Promise.resolve();
+  readonly #stopped = createDeferred();
 
   constructor(params: RedisWatchParams) {
     this.#params = params;
@@ -74,6 +81,18 @@ export class RedisWatch implements Service {
     return this.#unusable.promise;
   }
 
+  /**
+   * Resolves when what is there has been looked at, a second later at most; at once where nothing is there. Where it is
+   * unusable, nothing is to be started on it: resolves when this stops.
+   */
+  async firstLook(): Promise<void> {
+    const { clock } = this.#params;
+    await withTimeout(clock, FIRST_LOOK_LIMIT_MS, 'the first look at Redis', this.#inspecting).catch(() => undefined);
+    if (this.#isUnusable) {
+      await this.#stopped.promise;
+    }
+  }
+
   async start(): Promise<void> {
     const { redis } = this.#params;
     redis.on('ready', this.#onReady);
@@ -83,6 +102,7 @@ export class RedisWatch implements Service {
 
   async stop(): Promise<void> {
     const { redis } = this.#params;
+    this.#stopped.resolve();
     redis.off('ready', this.#onReady);
     redis.off('close', this.#onClose);
     await this.#regular.stop();
@@ -93,8 +113,13 @@ export class RedisWatch implements Service {
     return (await this.health()).answers;
   }
 
-  /** How it is now. Never rejects, takes a second at most. */
-  async health(): Promise<RedisHealth> {
+  /** How it is now. Never rejects, takes a second at most. Who asks at the same time gets the same answer. */
+  health(): Promise<RedisHealth> {
+    this.#looking ??= this.#lookAndTell().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #lookAndTell(): Promise<RedisHealth> {
     const health = await this.#look();
     if (health.answers && health.trouble !== this.#lastTrouble) {
       this.#lastTrouble = health.trouble;
@@ -114,8 +139,10 @@ export class RedisWatch implements Service {
       return { answers: false, trouble: 'Redis does not answer' };
     }
     try {
-      const isDeleted = await withTimeout(clock, LOOK_LIMIT_MS, 'looking at Redis', this.#mark.isDeleted());
-      const trouble = isDeleted ? 'all data in Redis were deleted' : this.#durabilityProblem;
+      const { isDeleted, schema } = await withTimeout(clock, LOOK_LIMIT_MS, 'looking at Redis', this.#mark.look());
+      const trouble = isDeleted
+        ? 'all data in Redis were deleted'
+        : (this.#checkSchema(schema) ?? this.#durabilityProblem);
       return { answers: true, ...(trouble === undefined ? {} : { trouble }) };
     } catch (error) {
       const code = replyCode(error);
@@ -127,13 +154,37 @@ export class RedisWatch implements Service {
     }
   }
 
+  /** Data of another schema are not touched: what was written there is not understood here. */
+  #checkSchema(schema: string | undefined): string | undefined {
+    if (schema === undefined || schema === String(SCHEMA_VERSION)) {
+      return undefined;
+    }
+    const trouble = `the data in Redis have schema ${schema}, this scheduler knows ${SCHEMA_VERSION}`;
+    if (!this.#isUnusable) {
+      const { logger, address, prefix } = this.#params;
+      logger.error(`${trouble}: start the version of the scheduler that wrote them, or use another redis.prefix`, {
+        redis: address,
+        prefix,
+        schema,
+        known: SCHEMA_VERSION,
+      });
+      this.#giveUp();
+    }
+    return trouble;
+  }
+
+  #giveUp(): void {
+    this.#isUnusable = true;
+    this.#unusable.resolve(EXIT_UNUSABLE_REDIS);
+  }
+
   readonly #onReady = (): void => {
     const { logger, address } = this.#params;
     if (this.#state === 'unreachable') {
       logger.info('Redis is back', { redis: address });
     }
     this.#state = 'reachable';
-    void this.#inspect();
+    this.#inspecting = this.#inspect();
   };
 
   readonly #onClose = (): void => {
@@ -152,7 +203,7 @@ export class RedisWatch implements Service {
       const { product, version, tooOld, warnings } = await inspectServer(redis);
       if (tooOld !== undefined) {
         logger.error('this Redis is too old', { redis: address, product, version, expected: tooOld });
-        this.#unusable.resolve(EXIT_UNUSABLE_REDIS);
+        this.#giveUp();
         return;
       }
       this.#tellOnce('Redis is reachable', `${product} ${version}`, () =>
@@ -172,7 +223,7 @@ export class RedisWatch implements Service {
     const { problem, warnings } = await readDurabilityFacts(redis, durability);
     if (problem !== undefined && !this.#wasGood) {
       logger.error('this Redis cannot keep the durability', { redis: address, durability, problem });
-      this.#unusable.resolve(EXIT_UNUSABLE_REDIS);
+      this.#giveUp();
     }
     this.#wasGood ||= problem === undefined;
     this.#durabilityProblem =

@@ -13,7 +13,7 @@ import {
 } from '@orchestrator/testing';
 
 import type { HttpDeps } from '../http/deps.js';
-import { HttpService } from '../http/http-service.js';
+import { HttpService, type HttpServiceParams } from '../http/http-service.js';
 import { LongPolls } from '../http/long-polls.js';
 import { Submitter } from '../http/submitter.js';
 import { WorkerDirectory } from '../http/worker-directory.js';
@@ -38,6 +38,7 @@ export interface ApiBench {
   url: string;
   deps: HttpDeps;
   polls: LongPolls;
+  service: HttpService;
   /** Shown by /metrics. */
   counters: DispatchCounters;
   store: RedisQueueStore;
@@ -58,6 +59,8 @@ export interface ApiOptions extends TestRedisOptions {
   durability?: Durability;
   /** The way to Redis leads through `proxy`. Default false. */
   proxied?: boolean;
+  http?: Pick<HttpServiceParams, 'maxConnections' | 'takenWithinMs'>;
+  maxWaiters?: number;
 }
 
 export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
@@ -74,7 +77,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
   const workerStore = new RedisQueueStore({ ...base, redis: worker });
   const registry = new RedisSessionRegistry({ redis: control });
   const news = new QueueNews({ redis: newsConnection });
-  const polls = new LongPolls({ news, clock: systemClock });
+  const { maxWaiters } = options;
+  const polls = new LongPolls({ news, clock: systemClock, ...(maxWaiters === undefined ? {} : { maxWaiters }) });
   const counters: DispatchCounters = {
     assigned: 0,
     settled: 0,
@@ -105,6 +109,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
     newUlid: createUlids({ clock: systemClock, random: systemRandom }),
     clock: systemClock,
     logger: silentLogger,
+    isStopping: () => false,
     status: async () => ({
       status: 'ready',
       id: 'scheduler-test',
@@ -123,6 +128,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
     clock: systemClock,
     logger: silentLogger,
     deps,
+    ...options.http,
   });
   const stop = async (): Promise<void> => {
     await service.stop();
@@ -149,6 +155,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
     url,
     deps,
     polls,
+    service,
     counters,
     store,
     registry,
