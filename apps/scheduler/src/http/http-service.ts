@@ -5,6 +5,7 @@ import type { Service } from '@orchestrator/lifecycle';
 import type { Logger } from '@orchestrator/telemetry';
 import type { FastifyInstance } from 'fastify';
 
+import { connectionLimit } from '../sockets/connection-limit.js';
 import type { HttpDeps } from './deps.js';
 import { OpenSockets } from './open-sockets.js';
 import { createHttpServer, type HttpOptions } from './server.js';
@@ -16,6 +17,10 @@ export interface HttpServiceParams extends HttpOptions {
   deps: HttpDeps;
   clock: Clock;
   logger: Logger;
+  /** How many connections there may be. Default: what the descriptors of this process allow. */
+  maxConnections?: number;
+  /** How long a client may take for an answer. Default `TAKEN_WITHIN_MS`. */
+  takenWithinMs?: number;
 }
 
 /** What is not answered by then is cut off. */
@@ -36,6 +41,11 @@ export class HttpService implements Service {
     this.#params = params;
   }
 
+  /** TCP connections that are open. */
+  get connections(): number {
+    return this.#sockets?.size ?? 0;
+  }
+
   /** What was bound; null while it does not listen. */
   get port(): number | null {
     return this.#port;
@@ -52,9 +62,16 @@ export class HttpService implements Service {
   }
 
   async #listen(): Promise<void> {
-    const { deps, host, port, logger } = this.#params;
+    const { deps, host, port, clock, logger, maxConnections = connectionLimit(), takenWithinMs } = this.#params;
     this.#app = await createHttpServer(deps, this.#params);
-    this.#sockets = new OpenSockets(this.#app.server);
+    this.#sockets = new OpenSockets({
+      server: this.#app.server,
+      limit: maxConnections,
+      clock,
+      logger,
+      takenWithinMs,
+    });
+    this.#sockets.start();
     await this.#app.listen({ host, port });
     this.#port = (this.#app.server.address() as AddressInfo).port;
     logger.info('HTTP listens', { host, port: this.#port });
@@ -85,6 +102,7 @@ export class HttpService implements Service {
     timer = clock.setTimer(IDLE_LOOK_MS, look);
     await app.close();
     timer.cancel();
+    this.#sockets?.stop();
     this.#port = null;
   }
 }

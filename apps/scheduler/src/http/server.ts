@@ -11,23 +11,25 @@ import { logRoutes } from './logs.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { answerBrokenRequest } from './broken-request.js';
 import { countRequests, metricsRoutes } from './metrics.js';
-import { registerOpenApi } from './openapi.js';
-import { requireOwnOrigin } from './origin.js';
+import { guardRoutes, type GuardRules } from './guard.js';
+import { openDocs, registerOpenApi } from './openapi.js';
+import { limitPipelining } from './pipelining.js';
 import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
+import { requireDeclaredRoutes } from './route-rules.js';
 import { explainValidation } from './validation-errors.js';
 import { workerRoutes } from './workers.js';
 
-export interface HttpOptions {
-  allowedHosts: readonly string[];
+export interface HttpOptions extends GuardRules {
   version: string;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
+/** Node looks for what is over its time this often; by itself only every 30 s, however short the times are. */
+const LATE_BY_MS = 1_000;
 /** Longer than the longest poll: a socket on which nothing moves for so long is dropped. */
 const CONNECTION_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 5_000;
-const MAX_CONNECTIONS = 10_000;
 const MAX_PARAM_LENGTH = 512;
 
 const SECURITY_HEADERS = {
@@ -45,7 +47,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: LATE_BY_MS },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     ajv: {
@@ -67,15 +69,17 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
       );
     },
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
   const allowed = new AllowedMethods(app);
 
+  limitPipelining(app);
   acceptJsonOnly(app);
   // Schemas describe and check what comes in; what goes out is written as it is, and tests compare it with them.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', async (_request, reply) => {
     void reply.headers(SECURITY_HEADERS);
-    requireOwnOrigin(request, options);
+  });
+  await guardRoutes(app, options);
+  app.addHook('onRequest', async (request) => {
     if (!['identity', undefined].includes(request.headers['content-encoding']?.toLowerCase())) {
       throw new ProblemError('unsupported-media-type', 'expected a body without Content-Encoding');
     }
@@ -105,6 +109,8 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   });
 
   countRequests(app, deps);
+  openDocs(app);
+  requireDeclaredRoutes(app);
   await registerOpenApi(app, options.version);
   await app.register(healthRoutes(deps));
   await app.register(metricsRoutes(deps));

@@ -12,6 +12,8 @@ import {
   type TestRedisOptions,
 } from '@orchestrator/testing';
 
+import { AccessControl } from '../access/access-control.js';
+import type { TokenTable } from '../access/token-table.js';
 import type { HttpDeps } from '../http/deps.js';
 import { HttpService, type HttpServiceParams } from '../http/http-service.js';
 import { LongPolls } from '../http/long-polls.js';
@@ -56,6 +58,10 @@ export interface ApiBench {
 
 export interface ApiOptions extends TestRedisOptions {
   allowedHosts?: string[];
+  /** Default: nobody is asked for one. */
+  tokens?: TokenTable;
+  rateLimit?: number;
+  failuresPerMinute?: number;
   durability?: Durability;
   /** The way to Redis leads through `proxy`. Default false. */
   proxied?: boolean;
@@ -124,6 +130,9 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
     host: '127.0.0.1',
     port: 0,
     allowedHosts: options.allowedHosts ?? [],
+    access: new AccessControl({ tokens: options.tokens, clock: systemClock, logger: silentLogger }),
+    rateLimit: options.rateLimit ?? 0,
+    ...(options.failuresPerMinute === undefined ? {} : { failuresPerMinute: options.failuresPerMinute }),
     version: '0.0.0',
     clock: systemClock,
     logger: silentLogger,
