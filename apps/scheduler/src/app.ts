@@ -95,6 +95,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     logger: part('dispatch'),
     retention: config.retention,
     heartbeatIntervalMs: config.heartbeat.interval,
+    version,
     leaseMs: config.heartbeat.lease,
     deadAfterMs: config.heartbeat.timeout,
   });

@@ -53,3 +53,4 @@ export { fullJitterMs, systemRandom } from './random.js';
 export type { Duration } from './duration.js';
 export { DURATION_PATTERN, parseDurationMs } from './duration.js';
 export { InvalidValueError, OrchestratorError } from './errors.js';
+export { MAX_MINORS_APART, mayWorkTogether } from './version-skew.js';

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@orchestrator/core';
+import type { VersionWatch } from '@orchestrator/heartbeat';
 import type { Hello, SchedulerMessage, Verdict } from '@orchestrator/proto-types';
 import { StaleEpochError } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
@@ -22,6 +23,8 @@ export interface GreeterDeps extends GreetingDeps {
   random: Random;
   logger: Logger;
   counters: DispatchCounters;
+  version: string;
+  versions: VersionWatch;
   heartbeatIntervalMs: number;
 }
 
@@ -80,12 +83,20 @@ export class ConnectionGreeter {
   private welcome(hello: Hello, greeted: Greeted): void {
     const { stream } = this;
     const { epoch, draining, answers, unanswered } = greeted;
-    const { heartbeatIntervalMs, leaseMs, schedulerId } = this.deps;
+    const { heartbeatIntervalMs, leaseMs, schedulerId, version: schedulerVersion } = this.deps;
     stream.serve(hello, greeted);
     const verdicts = allVerdicts(greeted);
     stream.tell({
       $case: 'welcome',
-      value: { helloNumber: hello.number, epoch, heartbeatIntervalMs, leaseMs, schedulerId, verdicts },
+      value: {
+        helloNumber: hello.number,
+        epoch,
+        heartbeatIntervalMs,
+        leaseMs,
+        schedulerId,
+        verdicts,
+        schedulerVersion,
+      },
     });
     const requeued = answers.reduce((sum, answer) => sum + answer.requeued, 0);
     stream.logger.info('worker welcomed', { epoch, hello: hello.number, held: hello.held.length, requeued });
@@ -93,6 +104,7 @@ export class ConnectionGreeter {
       stream.drain('asked for while it was away');
     }
     for (const answer of answers) {
+    this.deps.versions.saw('worker', hello.workerId, hello.version);
       this.open(hello, epoch, answer);
     }
     for (const { holdings } of unanswered) {

@@ -6,6 +6,7 @@ import {
   LEASE_MS,
   LOOK_INTERVAL_MS,
   type SessionRegistry,
+  VersionWatch,
 } from '@orchestrator/heartbeat';
 import type { Service } from '@orchestrator/lifecycle';
 import { LeaderElection, type Leadership, type Lock } from '@orchestrator/lock';
@@ -33,6 +34,8 @@ import type { WorkerLink } from './worker-link.js';
 
 export interface DispatchOptions {
   schedulerId: string;
+  /** Of this scheduler, as in "1.4.2". */
+  version: string;
   /** A client of its own: nobody else's writing calls stand before its own. */
   store: QueueStore;
   registry: SessionRegistry;
@@ -95,6 +98,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const connections = new Connections();
   const base = { store, registry, news, clock, random, logger, counters };
   const promoter = new Promoter({
+  const versions = new VersionWatch(options.version, logger);
     ...base,
     onPromoted: (pool) => pools.hurry(pool),
     onQueued: (pool, queued) => pools.sawQueued(pool, queued),
@@ -113,6 +117,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     leaseMs,
     heartbeatIntervalMs,
     messageLimits: options.messageLimits,
+    version: options.version,
+    versions,
     renewer: new HeartbeatRenewer(registry),
     pools,
     connections,
@@ -135,6 +141,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     workers: () => connections.list(),
     settledMs: options.settledMs,
   });
+    versions,
   const election = new LeaderElection({
     lock: options.lock,
     candidate: schedulerId,

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '@orchestrator/core';
-import type { SchedulerPresence, SessionRegistry } from '@orchestrator/heartbeat';
+import type { SchedulerPresence, SessionRegistry, VersionWatch } from '@orchestrator/heartbeat';
 import { PeriodicService } from '@orchestrator/lifecycle';
 import type { Logger } from '@orchestrator/telemetry';
 
@@ -13,6 +13,7 @@ export interface WorkerBalancerDeps {
   random: Random;
   logger: Logger;
   counters: DispatchCounters;
+  versions: VersionWatch;
   workers(): readonly WorkerConnection[];
   /** A worker is left alone for so long after its Welcome. Default `SETTLED_MS`. */
   settledMs?: number | undefined;
@@ -57,8 +58,9 @@ export class WorkerBalancer extends PeriodicService {
 }
 
 async function balance(deps: WorkerBalancerDeps, toldAtMs: Map<string, number>): Promise<void> {
-  const { schedulerId, registry, clock, counters, logger, settledMs = SETTLED_MS } = deps;
+  const { schedulerId, registry, clock, counters, logger, versions, settledMs = SETTLED_MS } = deps;
   const schedulers = await registry.schedulers();
+  schedulers.forEach(({ id, version }) => versions.saw('scheduler', id, version));
   const others = schedulers.filter(({ id }: SchedulerPresence) => id !== schedulerId).map(({ workers }) => workers);
   const nowMs = clock.monotonicMs();
   for (const [session, atMs] of toldAtMs) {

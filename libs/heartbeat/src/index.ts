@@ -35,3 +35,4 @@ export {
   requireSafeTimings,
   SILENT_INTERVALS,
 } from './timings.js';
+export { VersionWatch } from './version-watch.js';

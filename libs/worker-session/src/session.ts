@@ -1,5 +1,11 @@
 import type { Timer } from '@orchestrator/core';
-import { type Beat, HEARTBEAT_INTERVAL_MS, HeartbeatSender, SILENT_INTERVALS } from '@orchestrator/heartbeat';
+import {
+  type Beat,
+  HEARTBEAT_INTERVAL_MS,
+  HeartbeatSender,
+  SILENT_INTERVALS,
+  VersionWatch,
+} from '@orchestrator/heartbeat';
 import { createDeferred } from '@orchestrator/lifecycle';
 import type {
   Credit,
@@ -45,6 +51,7 @@ export class WorkerSession {
   private readonly orders: Orders;
   private readonly told: RunnerReports;
   private readonly frozen: FrozenAttempts;
+  private readonly versions: VersionWatch;
   private readonly end = createDeferred<SessionEnd>();
   private phase: Phase = 'unlinked';
   private epoch = 0;
@@ -66,6 +73,7 @@ export class WorkerSession {
     const { id, identity, clock, logger, link } = params;
     const { reports, serviceTime } = this;
     this.id = id;
+    this.versions = new VersionWatch(identity.version, logger);
     const lease = (this.lease = new Lease(params.uptimeMs));
     const runner = (this.runner = params.createRunner(id, this.runnerEvents()));
     const output = (this.output = new OutputSender({
@@ -277,6 +285,7 @@ export class WorkerSession {
 
   private welcome(welcome: Welcome): void {
     const { logger, link } = this.params;
+    const { schedulerId: scheduler, schedulerVersion } = welcome;
     if (this.phase !== 'greeting' || welcome.helloNumber !== this.helloNumber) {
       logger.debug('ignored the welcome of another hello', { helloNumber: welcome.helloNumber });
       return;
@@ -292,7 +301,8 @@ export class WorkerSession {
     this.answered(welcome.verdicts);
     this.startHeartbeats();
     link.welcomed();
-    logger.info('welcomed by a scheduler', { scheduler: welcome.schedulerId, session: this.id, epoch: this.epoch });
+    logger.info('welcomed by a scheduler', { scheduler, schedulerVersion, session: this.id, epoch: this.epoch });
+    this.versions.saw('scheduler', scheduler, schedulerVersion);
     this.flow.startWaiting();
     this.changed();
     link.wakeOutput();

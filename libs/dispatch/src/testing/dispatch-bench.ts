@@ -146,6 +146,7 @@ async function startScheduler(
   const lock = new RedlockLock({ ...common, clock: lockClock, nodes: [clients.lock], ttlMs: 1_000, retryMs: 100 });
   const dispatch = createDispatch({
     schedulerId: id,
+    version: '0.1.0',
     store: new RedisQueueStore({ ...common, redis: clients.pools, control: clients.control }),
     registry: new RedisSessionRegistry({ redis: clients.control, prefix }),
     lock,

@@ -26,6 +26,7 @@ export function welcome(over: Partial<Welcome> = {}): SchedulerMessage {
     leaseMs: 12_000,
     schedulerId: 'scheduler-test',
     verdicts: [],
+    schedulerVersion: '0.1.0',
     ...over,
   };
   return { message: { $case: 'welcome', value } };

@@ -43,6 +43,7 @@ export async function startGrpcBench({ messageLimits, ...options }: GrpcBenchOpt
   const lock = new RedlockLock({ ...common, nodes: [others[0]] });
   const dispatch = createDispatch({
     schedulerId: 'scheduler-1',
+    version: '0.1.0',
     store: new RedisQueueStore({ ...common, redis: clients.pools, control: clients.control }),
     registry: new RedisSessionRegistry({ redis: clients.control }),
     lock,

@@ -222,6 +222,8 @@ export interface Welcome {
   leaseMs: number;
   schedulerId: string;
   verdicts: Verdict[];
+  /** Empty: from before there was this field. */
+  schedulerVersion: string;
 }
 
 export interface Verdict {
@@ -1869,7 +1871,15 @@ export const SchedulerMessage: MessageFns<SchedulerMessage> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { helloNumber: 0, epoch: 0, heartbeatIntervalMs: 0, leaseMs: 0, schedulerId: "", verdicts: [] };
+  return {
+    helloNumber: 0,
+    epoch: 0,
+    heartbeatIntervalMs: 0,
+    leaseMs: 0,
+    schedulerId: "",
+    verdicts: [],
+    schedulerVersion: "",
+  };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1891,6 +1901,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     for (const v of message.verdicts) {
       Verdict.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.schedulerVersion !== "") {
+      writer.uint32(58).string(message.schedulerVersion);
     }
     return writer;
   },
@@ -1956,6 +1969,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.verdicts.push(Verdict.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.schedulerVersion = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1979,6 +2000,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.leaseMs = object.leaseMs ?? 0;
     message.schedulerId = object.schedulerId ?? "";
     message.verdicts = object.verdicts?.map((e) => Verdict.fromPartial(e)) || [];
+    message.schedulerVersion = object.schedulerVersion ?? "";
     return message;
   },
 };
