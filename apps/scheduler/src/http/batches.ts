@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 
 import { BATCH_BODY_BYTES } from './body-parser.js';
 import type { HttpDeps } from './deps.js';
+import { callerKey } from './fair-seats.js';
 import { type Ids, type Submission, submitOnce } from './idempotency.js';
 import { BATCH_ID_PATTERN, BatchRequest, IdParams, WaitQuery } from './job-schema.js';
 import { hangUpSignal, toWaitMs } from './long-polls.js';
@@ -72,6 +73,7 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           pools,
           waitMs,
           signal: hangUpSignal(reply),
+          caller: callerKey(request),
           read,
           isDone: (value) => value.done && value.sealed,
         });

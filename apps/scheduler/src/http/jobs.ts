@@ -6,6 +6,7 @@ import { Type } from 'typebox';
 
 import { JOB_BODY_BYTES } from './body-parser.js';
 import type { HttpDeps } from './deps.js';
+import { callerKey } from './fair-seats.js';
 import { requireAddress, requireJob } from './find-job.js';
 import { submitOnce, type Submission } from './idempotency.js';
 import { IdParams, JobListQuery, JobRequest, WaitQuery } from './job-schema.js';
@@ -87,6 +88,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           read: () => requireJob(deps.store, address),
           isDone: (value) => isFinal(value.state),
         });
+          caller: callerKey(request),
         if (job.state !== 'queued') {
           return viewJob(deps, job);
         }

@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
 import type { HttpDeps } from './deps.js';
+import { callerKey, FairSeats } from './fair-seats.js';
 import { requireAddress, requireJob } from './find-job.js';
 import { IdParams, LogsQuery } from './job-schema.js';
 import { LogFollower } from './log-follower.js';
@@ -20,11 +21,13 @@ export const MAX_FOLLOWERS = 200;
 export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     const closing = new AbortController();
-    let followers = 0;
+    const seats = new FairSeats(MAX_FOLLOWERS);
     app.addHook('preClose', async () => closing.abort());
 
-    const follow = async (reply: FastifyReply, job: Job, query: LogsQuery): Promise<void> => {
-      if (followers >= MAX_FOLLOWERS) {
+    const follow = async (caller: string, reply: FastifyReply, job: Job, query: LogsQuery): Promise<void> => {
+      const pushedOut = new AbortController();
+      const leave = seats.take(caller, () => pushedOut.abort());
+      if (leave === undefined) {
         throw new ProblemError('overloaded', `${MAX_FOLLOWERS} clients follow output already`);
       }
       followers += 1;
@@ -46,9 +49,9 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         attempt: query.attempt === undefined ? undefined : Number(query.attempt),
         stream: query.stream,
         out: reply.raw,
-        signal: AbortSignal.any([gone, closing.signal]),
+        signal: AbortSignal.any([gone, closing.signal, pushedOut.signal]),
       });
-      await follower.run().finally(() => (followers -= 1));
+      await follower.run().finally(leave);
     };
 
     app.get(
@@ -78,7 +81,7 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         const wantsEvents = request.headers.accept?.toLowerCase().includes('text/event-stream') === true;
         if (query.follow === 'true' || (wantsEvents && query.follow === undefined)) {
           await requireFollowable(deps, job, query);
-          await follow(reply, job, query);
+          await follow(callerKey(request), reply, job, query);
           return reply;
         }
         const attempt = query.attempt === undefined ? job.starts : Number(query.attempt);

@@ -1,6 +1,9 @@
+import { setMaxListeners } from 'node:events';
+
 import { type Clock, sleep } from '@orchestrator/core';
 import type { FastifyReply } from 'fastify';
 
+import { FairSeats } from './fair-seats.js';
 import { invalid, ProblemError } from './problem.js';
 
 /** Where changes of jobs are heard of; `QueueNews` of @orchestrator/queue. It only hurries: all is read again anyway. */
@@ -16,6 +19,8 @@ export interface LongPollsParams {
 }
 
 export interface LongPoll<T> {
+  /** Who asks. */
+  caller: string;
   /** Whose news may change the answer. */
   pools: readonly string[];
   /** Only news of this job; of all jobs without it. */
@@ -38,33 +43,41 @@ const QUIET_MS = 50;
 export class LongPolls {
   readonly #params: LongPollsParams;
   readonly #closing = new AbortController();
-  #waiters = 0;
+  readonly #seats: FairSeats;
 
   constructor(params: LongPollsParams) {
     this.#params = params;
+    this.#seats = new FairSeats(params.maxWaiters ?? MAX_WAITERS);
+    // Each that waits listens to it.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Waiters at present. */
   get waiters(): number {
-    return this.#waiters;
+    return this.#seats.taken;
   }
 
-  /** Reads until it is done, the time is up, the client is gone or the server stops; answers what was read last. */
+  /**
+   * Reads until it is done, the time is up, the client is gone, the server stops, or another caller needs the place more;
+   * answers what was read last.
+   */
   async until<T>(poll: LongPoll<T>): Promise<T> {
-    const { clock, news, maxWaiters = MAX_WAITERS } = this.#params;
+    const { clock, news } = this.#params;
     const deadline = clock.monotonicMs() + poll.waitMs;
     if (poll.waitMs === 0) {
       return poll.read();
     }
-    if (this.#waiters >= maxWaiters) {
-      throw new ProblemError('overloaded', `${maxWaiters} requests with ?wait= wait already; ask again without it`);
+    const pushedOut = new AbortController();
+    const leave = this.#seats.take(poll.caller, () => pushedOut.abort());
+    if (leave === undefined) {
+      const { limit } = this.#seats;
+      throw new ProblemError('overloaded', `${limit} requests with ?wait= wait already; ask again without it`);
     }
-    this.#waiters += 1;
     // Aborted by whatever ends the present wait: news, or the end of all waiting.
     let pause = new AbortController();
-    const isOver = (): boolean => poll.signal.aborted || this.#closing.signal.aborted;
     const wake = (): void => pause.abort();
-    const ends = [poll.signal, this.#closing.signal];
+    const ends = [poll.signal, this.#closing.signal, pushedOut.signal];
+    const isOver = (): boolean => ends.some(({ aborted }) => aborted);
     ends.forEach((signal) => signal.addEventListener('abort', wake));
     const stops = poll.pools.map((pool) =>
       news.subscribe(pool, (events) => {
@@ -90,7 +103,7 @@ export class LongPolls {
     } finally {
       stops.forEach((stop) => stop());
       ends.forEach((signal) => signal.removeEventListener('abort', wake));
-      this.#waiters -= 1;
+      leave();
     }
   }
 

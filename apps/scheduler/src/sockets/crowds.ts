@@ -1,4 +1,4 @@
-/** The connections from one address. */
+/** What one address, or one caller, has open. */
 export class Crowd<T> {
   /** In the order in which they became idle. */
   readonly #idle = new Set<T>();
@@ -9,6 +9,15 @@ export class Crowd<T> {
 
   get size(): number {
     return this.#idle.size + this.#busy.size;
+  }
+
+  has(one: T): boolean {
+    return this.#idle.has(one) || this.#busy.has(one);
+  }
+
+  /** Those that have been idle for longest come first. */
+  idle(): IterableIterator<T> {
+    return this.#idle.values();
   }
 
   isIdle(one: T): void {
@@ -28,7 +37,7 @@ export class Crowd<T> {
   }
 
   longestIdle(but: T): T | undefined {
-    for (const one of this.#idle) {
+    for (const one of this.idle()) {
       if (one !== but) {
         return one;
       }
@@ -42,16 +51,11 @@ export class Crowd<T> {
   }
 }
 
-/** Knows at any moment which address has the most connections, however many addresses there are. */
+/** Knows at any moment which address has the most, however many addresses there are. */
 export class Crowds<T> {
   readonly #byAddress = new Map<string, Crowd<T>>();
   readonly #bySize = new Map<number, Set<Crowd<T>>>();
   #largest = 0;
-
-  /** How many addresses there are. */
-  get count(): number {
-    return this.#byAddress.size;
-  }
 
   of(address: string): Crowd<T> {
     return this.#byAddress.get(address) ?? new Crowd<T>(address);
