@@ -7,7 +7,9 @@ import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createLogger } from '@orchestrator/telemetry';
 
 import { CloseDelay } from './close-delay.js';
+import { asksForTokens, openAccess } from './access/open-access.js';
 import type { SchedulerConfig } from './config.js';
+import { isLoopback } from './config-rules.js';
 import { CredentialFiles } from './credentials/credential-files.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import type { SchedulerStatus } from './http/deps.js';
@@ -136,6 +138,8 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     host: config.http.host,
     port: config.http.port,
     allowedHosts: config.http.allowedHosts,
+    access: openAccess(config, credentials, { clock, logger: part('access') }),
+    rateLimit: config.http.rateLimit,
     version,
     clock,
     logger: part('http'),
@@ -156,6 +160,11 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
 
   for (const warning of warnings) {
     logger.warn('the configuration has something unknown', { warning });
+  }
+  if (asksForTokens(config) && config.tls.cert === undefined && !isLoopback(config.http.host)) {
+    logger.warn('tokens are asked for without TLS: whoever is on the way can read and use them', {
+      host: config.http.host,
+    });
   }
   if (config.auth.mode === 'none') {
     logger.warn('auth.mode is none: whoever reaches these ports may run commands on the workers');

@@ -2,11 +2,18 @@ import type { ConfigProblem } from '@orchestrator/config';
 import { InvalidValueError } from '@orchestrator/core';
 import { requireSafeTimings } from '@orchestrator/heartbeat';
 
+import { asksForTokens, checkTokens } from './access/open-access.js';
 import type { SchedulerConfig } from './config.js';
 
 /** What must hold between the keys of a scheduler's configuration. */
 export function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
-  return [...checkTimings(config), ...checkBinding(config), ...checkRedis(config, given), ...checkLockNodes(config)];
+  return [
+    ...checkTokens(config),
+    ...checkTimings(config),
+    ...checkBinding(config),
+    ...checkRedis(config, given),
+    ...checkLockNodes(config),
+  ];
 }
 
 /** A program that was told of two would have to guess. */
@@ -39,16 +46,17 @@ function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
 }
 
 /** Whoever reaches these ports can run commands. */
-function checkBinding({ http, grpc, auth }: SchedulerConfig): ConfigProblem[] {
+function checkBinding(config: SchedulerConfig): ConfigProblem[] {
+  const { http, grpc, auth } = config;
   if (auth.mode === 'none') {
     return [];
   }
   const problems: ConfigProblem[] = [];
-  if (!isLoopback(http.host)) {
+  if (!isLoopback(http.host) && !asksForTokens(config)) {
     problems.push({
       key: 'http.host',
       value: JSON.stringify(http.host),
-      rule: 'without tokens only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
+      rule: 'without tokens (auth.tokens, auth.tokensFile) only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
     });
   }
   if (!isLoopback(grpc.host) && auth.joinToken === undefined) {
@@ -68,6 +76,6 @@ function checkLockNodes({ lock }: SchedulerConfig): ConfigProblem[] {
     : [{ key: 'lock.nodes', value: `${length} addresses`, rule: 'expected 1, 3 or 5 different Redis servers' }];
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || /^127(\.\d{1,3}){3}$/.test(host) || host === '::1' || host === '[::1]';
 }

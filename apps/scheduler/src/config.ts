@@ -25,6 +25,7 @@ import { DEFAULT_TIMINGS } from '@orchestrator/heartbeat';
 import { DEFAULT_PREFIX, type Durability, DURABILITY_EXPECTS, parseDurability } from '@orchestrator/queue';
 import { LOG_LEVELS } from '@orchestrator/telemetry';
 
+import { NEW_TOKEN } from './access/new-token.js';
 import { crossCheck } from './config-rules.js';
 
 /** Variables with our prefix that other parts of the product read. */
@@ -45,14 +46,14 @@ const durabilityFormat: Format<Durability> = {
 const schema = {
   http: {
     host: text({
-      doc: 'Where the REST API listens. Wider than loopback only with auth.mode none.',
+      doc: 'Where the REST API listens. Wider than loopback only with tokens (auth.tokens, auth.tokensFile) or auth.mode none.',
       default: '127.0.0.1',
       pattern: HOST_PATTERN,
       expects: 'a host name or an address',
     }),
     port: port({ doc: 'Port of the REST API; 0 = any free one.', default: 8080 }),
     allowedHosts: list({
-      doc: 'Names in the Host header that are accepted besides localhost and the loopback addresses.',
+      doc: 'Names in the Host header that are accepted besides localhost and the loopback addresses, where no token is asked for.',
       default: [],
       pattern: /^[A-Za-z0-9[][A-Za-z0-9._:[\]-]{0,255}$/,
       expects: 'a host name, maybe with a port',
@@ -150,6 +151,8 @@ const schema = {
       doc: 'Tokens of the REST API: name=role:hash, the SHA-256 of the token in hex, maybe :date after which it is void. --new-token ROLE makes one.',
       default: {},
       keyPattern: NAME_PATTERN,
+      // Somebody may take the token itself for its line.
+      sensitive: true,
     }),
     tokensFile: optionalText({
       doc: 'YAML file of such tokens, besides those of auth.tokens; read again when it changes.',
@@ -193,6 +196,7 @@ export function loadSchedulerConfig(
     argv,
     env,
     crossCheck,
+    commands: [NEW_TOKEN],
     knownEnv: OTHERS_VARIABLES,
   });
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
 
-import { ConfigError } from '@orchestrator/config';
-import { systemClock } from '@orchestrator/core';
+import { ConfigError, readCommand } from '@orchestrator/config';
+import { systemClock, systemRandom } from '@orchestrator/core';
 import { runUntilSignal } from '@orchestrator/lifecycle';
 
+import { answerNewToken, NEW_TOKEN } from './access/new-token.js';
 import { createSchedulerApp } from './app.js';
 import { loadSchedulerConfig } from './config.js';
 
@@ -12,6 +13,11 @@ const EXIT_BAD_CONFIG = 2;
 const EXIT_FAILED = 1;
 
 async function main(): Promise<void> {
+  const command = readCommand(process.argv.slice(2), [NEW_TOKEN]);
+  if (command !== undefined) {
+    process.stdout.write(answerNewToken(command.value, systemRandom));
+    return;
+  }
   const loaded = loadSchedulerConfig(process.argv.slice(2), process.env);
   if (loaded.outcome === 'answer') {
     process.stdout.write(loaded.text);

@@ -9,3 +9,6 @@ export interface Caller {
 
 /** Where no token is asked for: whoever reaches the port may do everything. */
 export const ANYBODY: Caller = { name: undefined, role: 'admin' };
+
+/** Where tokens are asked for and none was known, or the route is open. */
+export const NOBODY: Caller = { name: undefined, role: 'viewer' };

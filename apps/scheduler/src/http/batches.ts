@@ -11,7 +11,7 @@ import { BATCH_ID_PATTERN, BatchRequest, IdParams, WaitQuery } from './job-schem
 import { hangUpSignal, toWaitMs } from './long-polls.js';
 import { naming, ProblemError, toProblemError } from './problem.js';
 import { problems, SubmitHeaders } from './schemas.js';
-import { toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
+import { type SubmissionContext, toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
 
 const BatchAnswer = Type.Object({
   batchId: Type.String(),
@@ -34,6 +34,7 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.post(
       '/jobs/batch',
       {
+        config: { access: 'submitter', audit: 'batch.submit' },
         bodyLimit: BATCH_BODY_BYTES,
         schema: {
           tags: ['jobs'],
@@ -45,7 +46,8 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const traceparent = toTraceparent(request.headers['traceparent']);
-        const submission = batchSubmission(deps, request.body, traceparent);
+        const context = { traceparent, submittedBy: request.caller.name };
+        const submission = batchSubmission(deps, request.body, context, request.auditTargets);
         const { answer, replayed } = await submitOnce(request, submission, deps);
         if (replayed) {
           void reply.header('idempotency-replayed', 'true');
@@ -57,6 +59,7 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/batches/:id',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['jobs'],
           summary: 'A batch with its counts; with `wait` not before it is done or the time is up.',
@@ -70,10 +73,10 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
         const waitMs = toWaitMs(request.query.wait);
         const { pools } = await read();
         const batch = await deps.polls.until({
+          caller: callerKey(request),
           pools,
           waitMs,
           signal: hangUpSignal(reply),
-          caller: callerKey(request),
           read,
           isDone: (value) => value.done && value.sealed,
         });
@@ -101,12 +104,12 @@ interface PlannedJob {
 function batchSubmission(
   deps: HttpDeps,
   request: BatchRequest,
-  traceparent: string | undefined,
+  context: SubmissionContext,
+  targets: string[],
 ): Submission<BatchAnswer> {
   const plan = ({ ids, batchId = '' }: Ids): PlannedJob[] =>
     request.jobs.map((job, index) => {
-      const context = { batchId, ...(traceparent === undefined ? {} : { traceparent }) };
-      const draft = toJobDraft(job, `jobs[${index}]`, context);
+      const draft = toJobDraft(job, `jobs[${index}]`, { ...context, batchId });
       return { pool: draft.pool, job: toNewJob(draft, ids[index] ?? '') };
     });
   const toAnswer = (ids: Ids, planned: readonly PlannedJob[]): BatchAnswer => ({
@@ -118,13 +121,17 @@ function batchSubmission(
   return {
     makeIds: () => ({ ids: request.jobs.map(() => deps.newUlid()), batchId: deps.newUlid() }),
     write: async (ids) => {
+      targets.push(ids.batchId ?? '');
       const planned = plan(ids);
       await writeBatch(deps, ids.batchId ?? '', request.name, planned);
       return toAnswer(ids, planned);
     },
     // The same ids and the same body make the same answer.
     encode: () => 'sealed',
-    decode: (_kept, ids) => toAnswer(ids, plan(ids)),
+    decode: (_kept, ids) => {
+      targets.push(ids.batchId ?? '');
+      return toAnswer(ids, plan(ids));
+    },
   };
 }
 

@@ -23,6 +23,7 @@ export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/healthz',
       {
+        config: { access: 'open', rateLimit: false },
         schema: {
           tags: ['health'],
           summary: 'The process lives.',
@@ -35,6 +36,7 @@ export function healthRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/readyz',
       {
+        config: { access: 'open', rateLimit: false },
         schema: {
           tags: ['health'],
           summary: 'Redis answers and gRPC listens.',

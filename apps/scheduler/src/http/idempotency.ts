@@ -29,7 +29,7 @@ export interface IdempotencyParams {
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * Carries a submission out once for each `Idempotency-Key`. Its ids are made and kept before anything is written, so a
+ * Carries a submission out once for each `Idempotency-Key` of a path and a token. Its ids are made and kept before anything is written, so a
  * submission that was cut short, or that comes many times at once, is completed with the same ids: no job is there twice.
  */
 export async function submitOnce<Answer>(
@@ -44,7 +44,8 @@ export async function submitOnce<Answer>(
   if (typeof header !== 'string' || !KEY_PATTERN.test(header)) {
     throw invalid('Idempotency-Key', 'expected 1 to 255 printable characters without spaces');
   }
-  const key = sha256(`${request.routeOptions.url ?? ''}\n${header}`);
+  const { name } = request.caller;
+  const key = sha256(`${request.routeOptions.url ?? ''}\n${header}${name === undefined ? '' : `\n${name}`}`);
   const bodyHash = sha256(canonicalJson(request.body));
   const { ids, batchId } = submission.makeIds();
   const { record, created } = await store.beginIdempotent(key, {

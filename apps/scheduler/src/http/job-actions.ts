@@ -1,6 +1,8 @@
+import type { Job } from '@orchestrator/core';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
+import type { Caller } from '../access/caller.js';
 import type { HttpDeps } from './deps.js';
 import { jobNotFound, requireAddress, requireJob } from './find-job.js';
 import { IdParams } from './job-schema.js';
@@ -15,6 +17,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.post(
       '/jobs/:id/cancel',
       {
+        config: { access: 'submitter', audit: 'job.cancel' },
         schema: {
           tags: ['jobs'],
           summary: 'Cancel a job: at once while it waits, by signals while it runs.',
@@ -25,6 +28,10 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const { id } = request.params;
         const address = requireAddress(id);
+        request.auditTargets.push(id);
+        if (request.caller.role === 'submitter') {
+          requireOwn(await requireJob(deps.store, address), request.caller);
+        }
         const [verdict] = await deps.store.cancel(address.pool, [address.ulid]);
         if (verdict === 'not_found' || verdict === undefined) {
           throw jobNotFound(id);
@@ -40,6 +47,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.post(
       '/jobs/:id/retry',
       {
+        config: { access: 'admin', audit: 'job.retry' },
         schema: {
           tags: ['jobs'],
           summary: 'Queue a failed or cancelled job again, with a fresh allowance of attempts.',
@@ -50,6 +58,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const { id } = request.params;
         const address = requireAddress(id);
+        request.auditTargets.push(id);
         const [verdict] = await deps.store.retry(address.pool, [address.ulid]);
         if (verdict === 'not_found' || verdict === undefined) {
           throw jobNotFound(id);
@@ -68,6 +77,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.delete(
       '/jobs/:id',
       {
+        config: { access: 'admin', audit: 'job.delete' },
         schema: {
           tags: ['jobs'],
           summary: 'Remove a final job and its logs.',
@@ -78,6 +88,7 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const { id } = request.params;
         const address = requireAddress(id);
+        request.auditTargets.push(id);
         const [verdict] = await deps.store.purge(address.pool, [address.ulid]);
         if (verdict === 'not_found' || verdict === undefined) {
           throw jobNotFound(id);
@@ -89,4 +100,11 @@ export function jobActionRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
     );
   };
+}
+
+/** @throws {ProblemError} 403 */
+function requireOwn(job: Job, caller: Caller): void {
+  if (job.spec.submittedBy === undefined || job.spec.submittedBy !== caller.name) {
+    throw new ProblemError('forbidden', 'a submitter cancels its own jobs only, and another one submitted this');
+  }
 }

@@ -25,6 +25,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.post(
       '/jobs',
       {
+        config: { access: 'submitter', audit: 'job.submit' },
         bodyLimit: JOB_BODY_BYTES,
         schema: {
           tags: ['jobs'],
@@ -36,9 +37,13 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const traceparent = toTraceparent(request.headers['traceparent']);
-        const draft = toJobDraft(request.body, '', traceparent === undefined ? {} : { traceparent });
+        const draft = toJobDraft(request.body, '', { traceparent, submittedBy: request.caller.name });
         const bytes = Number(request.headers['content-length'] ?? JOB_BODY_BYTES);
-        const { answer, replayed } = await submitOnce(request, singleSubmission(deps, draft, bytes), deps);
+        const { answer, replayed } = await submitOnce(
+          request,
+          singleSubmission(deps, draft, bytes, request.auditTargets),
+          deps,
+        );
         if (replayed) {
           void reply.header('idempotency-replayed', 'true');
         }
@@ -49,6 +54,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/jobs',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['jobs'],
           summary: 'List jobs, newest first. `state` and `label` may be repeated.',
@@ -70,6 +76,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/jobs/:id',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['jobs'],
           summary: 'A job with its attempts; with `wait` not before it is final or the time is up.',
@@ -81,6 +88,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const address = requireAddress(request.params.id);
         const job = await deps.polls.until({
+          caller: callerKey(request),
           pools: [address.pool],
           ulid: address.ulid,
           waitMs: toWaitMs(request.query.wait),
@@ -88,7 +96,6 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           read: () => requireJob(deps.store, address),
           isDone: (value) => isFinal(value.state),
         });
-          caller: callerKey(request),
         if (job.state !== 'queued') {
           return viewJob(deps, job);
         }
@@ -125,11 +132,13 @@ export async function viewJob(
   return toJobView(job, explainWaiting(job, capacity, queued.position, queued.recovery));
 }
 
-function singleSubmission(deps: HttpDeps, draft: JobDraft, bytes: number): Submission<JobView> {
+/** `targets` hears of the job's id also where it is not certain that it was written. */
+function singleSubmission(deps: HttpDeps, draft: JobDraft, bytes: number, targets: string[]): Submission<JobView> {
   return {
     makeIds: () => ({ ids: [deps.newUlid()] }),
     write: async ({ ids }) => {
       const job = toNewJob(draft, ids[0] ?? '');
+      targets.push(toJobId(draft.pool, job.ulid));
       const reply = await deps.submitter.submit(draft.pool, job, bytes).catch((error: unknown) => {
         throw naming(error, { id: toJobId(draft.pool, job.ulid) });
       });
@@ -138,7 +147,11 @@ function singleSubmission(deps: HttpDeps, draft: JobDraft, bytes: number): Submi
       return toJobView(submitted, explainWaiting(submitted, capacity ?? { workers: 1, slots: 0, freeSlots: 1 }));
     },
     encode: (answer) => JSON.stringify(answer),
-    decode: (kept) => JSON.parse(kept) as JobView,
+    decode: (kept) => {
+      const answer = JSON.parse(kept) as JobView;
+      targets.push(answer.id);
+      return answer;
+    },
   };
 }
 

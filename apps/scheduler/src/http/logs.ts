@@ -30,7 +30,6 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       if (leave === undefined) {
         throw new ProblemError('overloaded', `${MAX_FOLLOWERS} clients follow output already`);
       }
-      followers += 1;
       const gone = hangUpSignal(reply);
       reply.hijack();
       // What hooks have set so far is lost with hijack().
@@ -57,6 +56,7 @@ export function logRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/jobs/:id/logs',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['jobs'],
           summary:

@@ -17,6 +17,7 @@ export function metricsRoutes({ metrics }: HttpDeps): FastifyPluginAsyncTypebox 
     app.get(
       '/metrics',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['health'],
           summary: 'What this scheduler does, for Prometheus.',

@@ -10,20 +10,27 @@ export interface OriginRules {
 }
 
 /**
- * Keeps web pages from running commands on a user's machine: a page of another site is told by `Origin` and
- * `Sec-Fetch-Site`, and one that made its own name point here (DNS rebinding) by `Host`. Programs send neither.
- * Only opening the documentation from elsewhere is let through: nothing of it can be read by that page.
+ * Keeps out web pages that made their own name point here (DNS rebinding). Where a token is asked for, such a page has
+ * none, and the server has whatever names its users gave it.
  * @throws {ProblemError} 403
  */
-export function requireOwnOrigin(request: FastifyRequest, rules: OriginRules): void {
-  const host = request.headers.host ?? '';
-  if (!isAllowedHost(host, rules.allowedHosts)) {
+export function requireOwnHost(request: FastifyRequest, rules: OriginRules): void {
+  if (!isAllowedHost(request.headers.host ?? '', rules.allowedHosts)) {
     throw new ProblemError(
       'host-not-allowed',
       'expected Host to be localhost, a loopback address or a name in http.allowedHosts',
     );
   }
-  const { origin } = request.headers;
+}
+
+/**
+ * Keeps web pages from running commands on a user's machine: a page of another site is told by `Origin` and
+ * `Sec-Fetch-Site`, which programs do not send. Only opening the documentation from elsewhere is let through: nothing of
+ * it can be read by that page.
+ * @throws {ProblemError} 403
+ */
+export function requireOwnOrigin(request: FastifyRequest): void {
+  const { origin, host = '' } = request.headers;
   const site = request.headers['sec-fetch-site'];
   const foreignOrigin = origin !== undefined && hostOf(origin) !== host.toLowerCase();
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';

@@ -29,6 +29,8 @@ export interface Problem {
 /** Every kind of problem: its slug is the stable end of its URN. */
 export const PROBLEMS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
+  unauthorized: { status: 401, title: 'A token is asked for' },
+  forbidden: { status: 403, title: 'This token may not do that' },
   'cross-site-request': { status: 403, title: 'Requests from other web sites are refused' },
   'host-not-allowed': { status: 403, title: 'This host name is not allowed' },
   'not-found': { status: 404, title: 'There is nothing here' },
@@ -45,6 +47,7 @@ export const PROBLEMS = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'This media type is not supported' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key belongs to another body' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'Something went wrong in the server' },
   'store-unavailable': { status: 503, title: 'The store cannot be reached' },

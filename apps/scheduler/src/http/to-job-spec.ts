@@ -29,7 +29,9 @@ export interface JobDraft {
 
 export interface SubmissionContext {
   batchId?: string;
-  traceparent?: string;
+  traceparent: string | undefined;
+  /** The token's name. */
+  submittedBy: string | undefined;
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -69,6 +71,7 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       stdin: request.stdin === '' ? undefined : request.stdin,
       labels: emptyToNone(request.labels),
       batchId: context.batchId,
+      submittedBy: context.submittedBy,
       traceparent: context.traceparent,
     },
     {

@@ -34,6 +34,7 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/workers',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['workers'],
           summary: 'All workers, by id. Dead ones stay for some minutes.',
@@ -58,6 +59,7 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.get(
       '/workers/:id',
       {
+        config: { access: 'viewer' },
         schema: {
           tags: ['workers'],
           summary: 'One worker.',
@@ -71,6 +73,7 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
     app.post(
       '/workers/:id/drain',
       {
+        config: { access: 'admin', audit: 'worker.drain' },
         schema: {
           tags: ['workers'],
           summary: 'Let a worker finish what it has and take nothing new.',
@@ -80,6 +83,7 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const { id } = request.params;
+        request.auditTargets.push(id.slice(0, MAX_SHOWN));
         if ((await deps.registry.drain(id)) === 'unknown') {
           throw workerNotFound(id, 'that is alive');
         }
@@ -90,6 +94,8 @@ export function workerRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
 }
 
 const FRESH_MS = 200;
+/** Of an id that names no worker. */
+const MAX_SHOWN = 200;
 
 async function viewWorker(deps: HttpDeps, id: string): Promise<WorkerView> {
   const look = await deps.workers.look(0);
@@ -159,7 +165,7 @@ async function runningBySession(
 }
 
 function workerNotFound(id: string, which = ''): ProblemError {
-  const detail = `there is no worker ${JSON.stringify(id.slice(0, 200))} ${which}`;
+  const detail = `there is no worker ${JSON.stringify(id.slice(0, MAX_SHOWN))} ${which}`;
   return new ProblemError('worker-not-found', detail.trimEnd());
 }
 
