@@ -35,7 +35,7 @@ export class Client {
     const { apis, recorder, random } = this.params;
     this.#submitted += 1;
     const key = `job-${this.#submitted}`;
-    const body = this.#body(key, wish);
+    const body = recordedJob(key, wish, recorder.commandFile);
     const first = random.between(0, apis.length - 1);
     const end = performance.now() + (wish.patienceMs ?? 60_000);
     const submission: Submission = {
@@ -64,17 +64,22 @@ export class Client {
     recorder.submitted(submission);
     return submission;
   }
+}
 
-  #body(key: string, { ms, failures = 0, fields = {} }: JobWish): Record<string, unknown> {
-    const { env, ...command } = recordedCommand({ ms, failures, file: this.params.recorder.commandFile });
-    return {
-      name: key,
-      ...command,
-      timeout: 300,
-      maxWorkerLosses: 100,
-      ...(failures === 0 ? {} : { attempts: failures + 1, backoff: { type: 'fixed', delay: 0.2, jitter: 'none' } }),
-      ...fields,
-      env: { ...(env as Record<string, string>), ...(fields['env'] as Record<string, string> | undefined) },
-    };
-  }
+/** The body of a submission: a command that says in `file` what it does. */
+export function recordedJob(
+  key: string,
+  { ms, failures = 0, fields = {} }: JobWish,
+  file: string,
+): Record<string, unknown> {
+  const { env, ...command } = recordedCommand({ ms, failures, file });
+  return {
+    name: key,
+    ...command,
+    timeout: 300,
+    maxWorkerLosses: 100,
+    ...(failures === 0 ? {} : { attempts: failures + 1, backoff: { type: 'fixed', delay: 0.2, jitter: 'none' } }),
+    ...fields,
+    env: { ...(env as Record<string, string>), ...(fields['env'] as Record<string, string> | undefined) },
+  };
 }

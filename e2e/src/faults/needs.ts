@@ -5,19 +5,23 @@ import { join } from 'node:path';
 
 import { usesContainers } from '@orchestrator/testing';
 
+import { hasPreviousCommit } from './cluster/previous-build.js';
 import type { Need } from './scenario.js';
 
 export const MEMORY_CGROUPS = '/sys/fs/cgroup/memory';
 
 /** Of these, what this machine does not offer. */
 export async function missing(needs: readonly Need[]): Promise<Need[]> {
-  return needs.filter((need) => !offers(need));
+  const found = await Promise.all(needs.map(offers));
+  return needs.filter((_, index) => found[index] !== true);
 }
 
-function offers(need: Need): boolean {
+async function offers(need: Need): Promise<boolean> {
   switch (need) {
     case 'a local redis-server':
       return !usesContainers();
+    case 'the git history':
+      return hasPreviousCommit();
     case 'network namespaces':
       return hasNetworkNamespaces();
     case 'tmpfs mounts':

@@ -6,7 +6,12 @@ import type { SeededRandom } from './seeded-random.js';
 
 /** What a machine must offer; without it a scenario is listed as not run, with the reason. */
 export type Need =
-  'a local redis-server' | 'network namespaces' | 'tmpfs mounts' | 'a C compiler' | 'a memory cgroup (v1)';
+  | 'a local redis-server'
+  | 'the git history'
+  | 'network namespaces'
+  | 'tmpfs mounts'
+  | 'a C compiler'
+  | 'a memory cgroup (v1)';
 
 export interface ScenarioContext {
   /** All random moments come from here: the same for the same seed. */

@@ -36,6 +36,7 @@ export interface WorkerView {
   id: string;
   state: string;
   health: string;
+  version: string;
   connectedTo: string | null;
   running: string[];
 }

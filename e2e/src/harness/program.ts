@@ -18,8 +18,10 @@ export interface Exit {
 
 export interface ProgramParams {
   name: string;
-  /** File below the checkout, run by this Node. */
+  /** File below `root`, run by this Node. */
   file: string;
+  /** A build. Default: this checkout's. */
+  root?: string;
   args: readonly string[];
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
@@ -36,9 +38,9 @@ export class Program {
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
 
-  constructor({ name, file, args, env = {}, cwd = ROOT, logFile, launcher = [] }: ProgramParams) {
+  constructor({ name, file, root = ROOT, args, env = {}, cwd = ROOT, logFile, launcher = [] }: ProgramParams) {
     this.name = name;
-    const [program = '', ...words] = [...launcher, process.execPath, join(ROOT, file), ...args];
+    const [program = '', ...words] = [...launcher, process.execPath, join(root, file), ...args];
     this.#child = spawn(program, words, {
       cwd,
       env: { ...baseEnvironment(), ...env },

@@ -29,6 +29,8 @@ export interface FaultClusterOptions {
   redisArgs?: readonly string[];
   /** A master with so many replicas and three Sentinels instead of one server: `cluster.group`. Not with `links`. */
   replicas?: number;
+  /** The build that all of them are started from, see `Seat.build`. Default: this checkout's. */
+  build?: string;
   schedulerArgs?: readonly string[];
   workerArgs?: readonly string[];
   /** Words before a worker's own, as `prlimit --nofile=64`; they must become the worker. Not with `network`. */
@@ -62,7 +64,9 @@ export class FaultCluster {
     const cluster = new FaultCluster(redis, folder, options, sentinels);
     try {
       for (let index = 1; index <= (options.schedulers ?? 1); index += 1) {
-        cluster.schedulers.push(await SchedulerSeat.create(`scheduler-${index}`, cluster));
+        const seat = await SchedulerSeat.create(`scheduler-${index}`, cluster);
+        seat.build = options.build;
+        cluster.schedulers.push(seat);
       }
       cluster.schedulers.forEach((seat) => seat.launch());
       await Promise.all(cluster.schedulers.map((seat) => seat.ready()));
@@ -118,8 +122,12 @@ export class FaultCluster {
 
   /** Started, and alive as the API says. */
   async startWorker(id: string): Promise<WorkerSeat> {
-    const seat = this.workers.get(id) ?? (await WorkerSeat.create(id, this));
-    this.workers.set(id, seat);
+    const known = this.workers.get(id);
+    const seat = known ?? (await WorkerSeat.create(id, this));
+    if (known === undefined) {
+      seat.build = this.options.build;
+      this.workers.set(id, seat);
+    }
     seat.launch();
     await this.workerIs(id, 'alive');
     return seat;

@@ -7,6 +7,8 @@ import { type Exit, Program, type ProgramParams } from '../../harness/program.js
 export abstract class Seat {
   readonly #programs: Program[] = [];
   readonly #asked = new Set<Program>();
+  /** The build of its next process; undefined = this checkout's. See `previousBuild`. */
+  build: string | undefined;
 
   constructor(
     readonly name: string,
@@ -85,7 +87,8 @@ export abstract class Seat {
   }
 
   protected start(params: Omit<ProgramParams, 'name' | 'logFile'>): Program {
-    const program = new Program({ ...params, name: this.name, logFile: this.logFile });
+    const build = this.build === undefined ? {} : { root: this.build };
+    const program = new Program({ ...params, ...build, name: this.name, logFile: this.logFile });
     this.#programs.push(program);
     return program;
   }

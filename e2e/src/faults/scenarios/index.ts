@@ -16,9 +16,11 @@ import { redisPartitions } from './redis-partitions.js';
 import { redisRestarts } from './redis-restarts.js';
 import { redisSlow } from './redis-slow.js';
 import { redisStops } from './redis-stops.js';
+import { rollingRestarts } from './rolling-restarts.js';
 import { schedulerEnds } from './scheduler-ends.js';
 import { soak } from './soak.js';
 import { stalledReaders } from './stalled-readers.js';
+import { upgrades } from './upgrades.js';
 import { workerEnds } from './worker-ends.js';
 import { workerStops } from './worker-stops.js';
 
@@ -27,6 +29,8 @@ export const scenarios: readonly Scenario[] = [
   ...workerEnds,
   ...workerStops,
   ...schedulerEnds,
+  ...rollingRestarts,
+  ...upgrades,
   ...leaderStops,
   ...partitions,
   ...deafSchedulers,
