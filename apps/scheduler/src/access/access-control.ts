@@ -65,7 +65,7 @@ export class AccessControl {
     if (last === undefined || now - last >= SAY_AGAIN_AFTER_MS) {
       this.#told.set(name, now);
       this.#params.logger.warn('a token was presented that is void', {
-        token: name,
+        who: name,
         since: new Date(voidFromMs).toISOString(),
       });
     }

@@ -32,8 +32,7 @@ export function parseTokensFile(text: string, besides: readonly TokenEntry[]): T
 function toMap(text: string): Record<string, unknown> {
   let content: unknown;
   try {
-    // An empty text is one that js-yaml refuses with a sentence of its own.
-    content = text.trim() === '' ? undefined : load(text);
+    content = isBlank(text) ? undefined : load(text);
   } catch (error) {
     // Its message quotes the file.
     const line = (error as { mark?: { line?: number } }).mark?.line;
@@ -43,4 +42,9 @@ function toMap(text: string): Record<string, unknown> {
     throw new SecretFileError('expected a YAML map, name: role:hash on each line; {} for none');
   }
   return content as Record<string, unknown>;
+}
+
+/** What js-yaml refuses with a sentence of its own. */
+function isBlank(text: string): boolean {
+  return text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));
 }

@@ -1,6 +1,7 @@
-import rateLimit, { normalizeIP } from '@fastify/rate-limit';
+import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+import { callerKey } from './fair-seats.js';
 import { ProblemError } from './problem.js';
 
 export interface LimitRules {
@@ -28,10 +29,14 @@ export class RequestLimits {
   }
 
   static async register(app: FastifyInstance, rules: LimitRules): Promise<RequestLimits> {
-    await app.register(rateLimit, { global: false, timeWindow: WINDOW_MS, cache: MAX_COUNTED });
-    const requests = { max: rules.rateLimit, keyGenerator: callerKey };
+    await app.register(rateLimit, {
+      global: false,
+      timeWindow: WINDOW_MS,
+      cache: MAX_COUNTED,
+      keyGenerator: callerKey,
+    });
     return new RequestLimits(
-      rules.rateLimit === 0 ? undefined : app.createRateLimit(requests),
+      rules.rateLimit === 0 ? undefined : app.createRateLimit({ max: rules.rateLimit }),
       app.createRateLimit({ max: rules.failuresPerMinute ?? FAILURES_PER_MINUTE }),
     );
   }
@@ -64,10 +69,6 @@ export class RequestLimits {
       throw tooMany(reply, state.ttlInSeconds, `more than ${state.max} wrong tokens a minute from one address`);
     }
   }
-}
-
-function callerKey({ caller, ip }: FastifyRequest): string {
-  return caller.name === undefined ? `address ${normalizeIP(ip)}` : `token ${caller.name}`;
 }
 
 function tooMany(reply: FastifyReply, afterS: number, detail: string): ProblemError {

@@ -1,8 +1,14 @@
 import { connect } from 'node:net';
 
 import { controlKeys } from '@orchestrator/heartbeat';
+import Fastify from 'fastify';
 
+import { AccessControl } from '../access/access-control.js';
 import { type ApiBench, type JsonBody, startApi } from '../testing/a-server.js';
+import { routesOf } from '../testing/routes-of.js';
+import type { HttpDeps } from './deps.js';
+import { openDocs } from './openapi.js';
+import { requireDeclaredRoutes } from './route-rules.js';
 import { createHttpServer } from './server.js';
 
 let api: ApiBench;
@@ -11,27 +17,21 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
+const nobodyIsAsked = ({ clock, logger }: HttpDeps): AccessControl =>
+  new AccessControl({ tokens: undefined, clock, logger });
+
 describe('the OpenAPI document', () => {
   it('lists every route, and no other', async () => {
-    const routes: string[] = [];
-    const app = await createHttpServer({ ...api.deps, logger: api.deps.logger }, { allowedHosts: [], version: '1' });
+    const app = await createHttpServer(api.deps, {
+      access: nobodyIsAsked(api.deps),
+      allowedHosts: [],
+      rateLimit: 0,
+      version: '1',
+    });
     await app.ready();
-    const printed = app.printRoutes({ commonPrefix: false, includeHooks: false });
-    // A tree: each line has the part of the path that it adds to the line above it that is less indented.
-    const above: string[] = [];
-    for (const line of printed.split('\n')) {
-      const [, indent = '', part = '', methods = ''] = /^(.*?── )(\S+)(?: \(([A-Z, ]+)\))?/.exec(line) ?? [];
-      const depth = indent.length / 4 - 1;
-      above[depth] = part;
-      const path = above
-        .slice(0, depth + 1)
-        .join('')
-        .replace(/:(\w+)/g, '{$1}');
-      if (!path.startsWith('/docs') && path !== '/openapi.json') {
-        const own = methods.split(', ').filter((method) => !['', 'HEAD'].includes(method));
-        routes.push(...own.map((method) => `${method} ${path}`));
-      }
-    }
+    const routes = routesOf(app)
+      .filter((route) => !route.startsWith('HEAD ') && !/ \/docs|openapi/.test(route))
+      .map((route) => route.replace(/:(\w+)/g, '{$1}'));
     await app.close();
 
     const { body } = await api.get('/openapi.json');
@@ -42,6 +42,30 @@ describe('the OpenAPI document', () => {
     expect(body.openapi).toBe('3.1.0');
     expect(documented.length).toBeGreaterThan(12);
     expect(documented.sort()).toEqual(routes.sort());
+  });
+
+  it('tells of each route whether it takes a token, and with which role', async () => {
+    const { body } = await api.get('/openapi.json');
+    const jobs = body.paths['/api/v1/jobs'];
+
+    expect(body.components.securitySchemes.token).toMatchObject({ type: 'http', scheme: 'bearer' });
+    expect(jobs.get).toMatchObject({ security: [{ token: [] }], description: expect.stringContaining('role viewer') });
+    expect(jobs.post).toMatchObject({ description: expect.stringContaining('role submitter') });
+    expect(Object.keys(jobs.post.responses)).toEqual(expect.arrayContaining(['201', '400', '401', '403', '429']));
+    expect(body.paths['/healthz'].get.security).toBeUndefined();
+  });
+
+  it.each([
+    ['access', { method: 'GET' as const, url: '/x' }],
+    ['access', { method: 'GET' as const, url: '/docs-of-mine' }],
+    ['audit', { method: 'POST' as const, url: '/x', config: { access: 'admin' as const } }],
+    ['audit', { method: ['GET' as const, 'POST' as const], url: '/x', config: { access: 'open' as const } }],
+  ])('cannot have a route that does not say its %s: %j', (missing, route) => {
+    const app = Fastify();
+    openDocs(app);
+    requireDeclaredRoutes(app);
+
+    expect(() => app.route({ ...route, handler: () => '' })).toThrow(`does not say its ${missing}`);
   });
 
   it('describes what a job may be, and has a page', async () => {
