@@ -67,8 +67,9 @@ export class DataMark {
   /** Writes what nobody has written yet. Rejects as a writing script does: when Redis does not take writes. */
   async look(): Promise<DataFacts> {
     const { redis, logger } = this.#params;
-    const server = /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? '';
-    const { mark, schema } = await readMarks(redis, this.#keys);
+    // Both at once: a slow server is asked within the second that /readyz has.
+    const [info, { mark, schema }] = await Promise.all([redis.info('server'), readMarks(redis, this.#keys)]);
+    const server = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
     const before = this.#known;
     if (mark === undefined && before?.server === server) {
       if (!this.#isDeleted) {
