@@ -6,7 +6,12 @@ const PULL_WITHIN_S = '120';
 
 /** True where a Docker Engine answers and has the image, or can get it. */
 export async function hasDockerRedis() {
-  return (await docker('info')) && ((await docker('image', 'inspect', REDIS_IMAGE)) || (await pulled()));
+  return (await docker('info')) && (await hasImage(REDIS_IMAGE));
+}
+
+/** True where the engine has it, or can get it. */
+export async function hasImage(image) {
+  return (await docker('image', 'inspect', image)) || (await pulled(image));
 }
 
 /** Removes what a run left, were it cut short. */
@@ -18,7 +23,7 @@ export async function removeContainers(label) {
   }
 }
 
-const pulled = () => succeeds('timeout', [PULL_WITHIN_S, 'docker', 'pull', '--quiet', REDIS_IMAGE]);
+const pulled = (image) => succeeds('timeout', [PULL_WITHIN_S, 'docker', 'pull', '--quiet', image]);
 const docker = (...args) => succeeds('docker', args);
 const succeeds = (program, args) =>
   run(program, args, { capture: true }).then(
