@@ -11,6 +11,8 @@ import { asksForTokens, openAccess } from './access/open-access.js';
 import type { SchedulerConfig } from './config.js';
 import { isLoopback } from './config-rules.js';
 import { CredentialFiles } from './credentials/credential-files.js';
+import { openJoinTokens } from './credentials/join-tokens.js';
+import { openRedisPassword } from './credentials/redis-password.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import type { SchedulerStatus } from './http/deps.js';
 import { HttpService } from './http/http-service.js';
@@ -65,6 +67,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const redis = new RedisConnections({
     target,
     lockUrls: config.lock.nodes,
+    password: openRedisPassword(config, credentials),
     schedulerId: id,
     logger: part('redis'),
   });
@@ -104,7 +107,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const grpc = new GrpcServer({
     host: config.grpc.host,
     port: config.grpc.port,
-    joinToken: config.auth.joinToken,
+    joinTokens: openJoinTokens(config, credentials),
     dispatch,
     clock,
     logger: part('grpc'),

@@ -9,6 +9,7 @@ import type { SchedulerConfig } from './config.js';
 export function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>): ConfigProblem[] {
   return [
     ...checkTokens(config),
+    ...checkFiles(config),
     ...checkTimings(config),
     ...checkBinding(config),
     ...checkRedis(config, given),
@@ -29,6 +30,23 @@ function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): Con
   return hasSentinels && given.has('redis.url')
     ? [{ key: 'redis.url', rule: 'expected either redis.url, or redis.sentinels with redis.name' }]
     : [];
+}
+
+/** A secret that is given twice: one of the two is not the one that somebody believes in. */
+function checkFiles({ auth, redis }: SchedulerConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (auth.joinToken !== undefined && auth.joinTokenFile !== undefined) {
+    problems.push({ key: 'auth.joinTokenFile', rule: 'expected either auth.joinTokenFile or auth.joinToken' });
+  }
+  const key = redis.name === undefined ? 'redis.url' : 'redis.name';
+  if (redis.passwordFile !== undefined && hasPassword(redis.name ?? redis.url)) {
+    problems.push({ key: 'redis.passwordFile', rule: `expected either redis.passwordFile or a password in ${key}` });
+  }
+  return problems;
+}
+
+function hasPassword(address: string): boolean {
+  return /^[a-z]+:\/\/[^/@]*:[^/@]+@/.test(address);
 }
 
 function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
@@ -59,11 +77,11 @@ function checkBinding(config: SchedulerConfig): ConfigProblem[] {
       rule: 'without tokens (auth.tokens, auth.tokensFile) only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
     });
   }
-  if (!isLoopback(grpc.host) && auth.joinToken === undefined) {
+  if (!isLoopback(grpc.host) && auth.joinToken === undefined && auth.joinTokenFile === undefined) {
     problems.push({
       key: 'grpc.host',
       value: JSON.stringify(grpc.host),
-      rule: 'without auth.joinToken only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
+      rule: 'without auth.joinToken or auth.joinTokenFile only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
     });
   }
   return problems;

@@ -19,6 +19,8 @@ import {
   redisUrls,
   Setting,
   text,
+  TOKEN_EXPECTS,
+  TOKEN_PATTERN,
 } from '@orchestrator/config';
 import { NAME_PATTERN } from '@orchestrator/core';
 import { DEFAULT_TIMINGS } from '@orchestrator/heartbeat';
@@ -71,7 +73,7 @@ const schema = {
   },
   grpc: {
     host: text({
-      doc: 'Where workers dial. Wider than loopback only with auth.joinToken or auth.mode none.',
+      doc: 'Where workers dial. Wider than loopback only with auth.joinToken, auth.joinTokenFile or auth.mode none.',
       default: '127.0.0.1',
       pattern: HOST_PATTERN,
       expects: 'a host name or an address',
@@ -95,7 +97,7 @@ const schema = {
     }),
     cluster: later('Addresses of nodes of a Redis Cluster.'),
     passwordFile: optionalText({
-      doc: 'File with the password of Redis, instead of one in its address.',
+      doc: 'File with the password of Redis (also of lock.nodes), instead of one in the address; read again when it changes.',
       default: undefined,
     }),
     ca: optionalText({
@@ -142,11 +144,16 @@ const schema = {
       default: 'tokens',
     }),
     joinToken: optionalText({
-      doc: 'What workers must present. Better in the environment than in the file.',
+      doc: 'What workers must present. Better in auth.joinTokenFile, which can be exchanged without a restart.',
       default: undefined,
       sensitive: true,
+      pattern: TOKEN_PATTERN,
+      expects: TOKEN_EXPECTS,
     }),
-    joinTokenFile: optionalText({ doc: 'File with auth.joinToken; read again when it changes.', default: undefined }),
+    joinTokenFile: optionalText({
+      doc: 'File with auth.joinToken, one or several, a line each, of which any holds; read again when it changes.',
+      default: undefined,
+    }),
     tokens: map({
       doc: 'Tokens of the REST API: name=role:hash, the SHA-256 of the token in hex, maybe :date after which it is void. --new-token ROLE makes one.',
       default: {},

@@ -10,6 +10,7 @@ import { createLogger, type Logger } from '@orchestrator/telemetry';
 import { GrpcTransport, LocalRunner, OrchestratorWorker, type RunnerFactory } from '@orchestrator/worker-session';
 
 import type { WorkerConfig } from './config.js';
+import { JoinToken } from './join-token.js';
 import { readUsage } from './usage.js';
 
 export const EXIT_BAD_CONFIG = 2;
@@ -31,6 +32,7 @@ export function createWorkerApp(params: WorkerAppParams): WorkerApp {
   const { config, warnings, secrets, stdout } = params;
   const { level, format } = config.log;
   const logger = createLogger({ level, format, stream: stdout, secrets, fields: { worker: config.id } });
+  const joinToken = new JoinToken(config, logger);
   const version = readVersion();
   const worker = new OrchestratorWorker({
     identity: {
@@ -44,8 +46,8 @@ export function createWorkerApp(params: WorkerAppParams): WorkerApp {
     },
     schedulers: config.schedulers,
     drainTimeoutMs: config.drainTimeout,
-    transport: new GrpcTransport({ joinToken: config.joinToken, clock: systemClock }),
-    createRunner: createRunners(params, logger),
+    transport: new GrpcTransport({ joinToken: () => joinToken.current(), clock: systemClock }),
+    createRunner: createRunners(params, joinToken, logger),
     endLeftovers: async () => {
       await endLeftovers({ workerId: config.id, clock: systemClock, logger });
     },
@@ -81,8 +83,8 @@ function toExitCode(error: unknown, logger: Logger): number {
   return EXIT_BAD_CONFIG;
 }
 
-function createRunners({ config, environment }: WorkerAppParams, logger: Logger): RunnerFactory {
-  const { executor: options, handlers, id: workerId, joinToken = '', schedulers } = config;
+function createRunners({ config, environment }: WorkerAppParams, joinToken: JoinToken, logger: Logger): RunnerFactory {
+  const { executor: options, handlers, id: workerId, joinTokenFile, schedulers } = config;
   const { cgroup, cwd, passEnv } = options;
   return (session, events) =>
     new LocalRunner({
@@ -102,7 +104,7 @@ function createRunners({ config, environment }: WorkerAppParams, logger: Logger)
           passEnv,
           cgroup,
           ...(cwd === undefined ? {} : { cwd }),
-          lastWill: { addresses: schedulers, joinToken },
+          lastWill: { addresses: schedulers, joinToken: joinToken.current() ?? '', joinTokenFile },
         }),
       createHandlers:
         handlers === undefined

@@ -13,9 +13,12 @@ import {
   loadConfig,
   type LoadedConfig,
   map,
+  namedSettings,
   oneOf,
   optionalText,
   text,
+  TOKEN_EXPECTS,
+  TOKEN_PATTERN,
 } from '@orchestrator/config';
 import { DEFAULT_KILL_GRACE_MS, DEFAULT_POOL, NAME_PATTERN, POOL_PATTERN, systemRandom } from '@orchestrator/core';
 import { LOG_LEVELS } from '@orchestrator/telemetry';
@@ -91,6 +94,8 @@ const schema = {
     doc: 'Presented to schedulers (their auth.joinToken).',
     default: undefined,
     sensitive: true,
+    pattern: TOKEN_PATTERN,
+    expects: TOKEN_EXPECTS,
   }),
   joinTokenFile: optionalText({ doc: 'File with joinToken; read again at each connection.', default: undefined }),
   tls: {
@@ -129,8 +134,26 @@ export function loadWorkerConfig(
   return loadConfig({ program: 'orchestrator-worker', schema, argv, env, crossCheck, knownEnv: OTHERS_VARIABLES });
 }
 
+function crossCheck(config: WorkerConfig): ConfigProblem[] {
+  return [...checkDirectory(config), ...checkJoinToken(config), ...checkPassEnv(config)];
+}
+
+function checkJoinToken({ joinToken, joinTokenFile }: WorkerConfig): ConfigProblem[] {
+  return joinToken === undefined || joinTokenFile === undefined
+    ? []
+    : [{ key: 'joinTokenFile', rule: 'expected either joinTokenFile or joinToken' }];
+}
+
+/** Commands are other people's. */
+function checkPassEnv({ executor: { passEnv } }: WorkerConfig): ConfigProblem[] {
+  const secret = namedSettings(schema).find(({ env, setting }) => setting.sensitive && passEnv.includes(env));
+  return secret === undefined
+    ? []
+    : [{ key: 'executor.passEnv', value: secret.env, rule: 'this is a secret of the worker, and no command may have it' }];
+}
+
 /** Otherwise the executor could not be started, which looks as if Node were missing. */
-function crossCheck({ executor: { cwd } }: WorkerConfig): ConfigProblem[] {
+function checkDirectory({ executor: { cwd } }: WorkerConfig): ConfigProblem[] {
   return cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
     ? []
     : [{ key: 'executor.cwd', value: JSON.stringify(cwd), rule: 'there is no such directory' }];

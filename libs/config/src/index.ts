@@ -25,7 +25,14 @@ export {
   text,
 } from './formats.js';
 export type { SecretText } from './secret-file.js';
-export { readSecretFile, requireOneLine, SecretFileError } from './secret-file.js';
+export {
+  readSecretFile,
+  requireOneLine,
+  requireToken,
+  SecretFileError,
+  TOKEN_EXPECTS,
+  TOKEN_PATTERN,
+} from './secret-file.js';
 export { redisMasterName, redisSentinels } from './sentinel-formats.js';
 export type { ConfigOf, ConfigSchema, Format, NamedSetting, SettingOptions } from './setting.js';
 export { ENV_PREFIX, namedSettings, Setting } from './setting.js';

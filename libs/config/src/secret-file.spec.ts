@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readSecretFile, requireOneLine, SecretFileError } from './index.js';
+import { readSecretFile, requireOneLine, requireToken, SecretFileError } from './index.js';
 
 const SECRET = 'correct-horse-battery';
 
@@ -57,6 +57,16 @@ describe('readSecretFile', () => {
     expect(reasonOf(directory)).toBe('is not a regular file');
     expect(reasonOf(file(SECRET.repeat(60_000)))).toMatch(/^is \d+ bytes long: expected 1048576 at most$/);
     expect(reasonOf(file(Buffer.concat([Buffer.from(SECRET), Buffer.from([0xff])])))).toBe('is not UTF-8 text');
+  });
+});
+
+describe('requireToken', () => {
+  it('passes what fits into a header', () => {
+    expect(requireToken('orc_A-b~/+=:')).toBe('orc_A-b~/+=:');
+  });
+
+  it.each(['', 'two words', 'two\nlines', 'tä'])('refuses %j', (text) => {
+    expect(() => requireToken(text)).toThrow(SecretFileError);
   });
 });
 

@@ -17,8 +17,10 @@ export class SecretFileError extends OrchestratorError {
 
 const MAX_BYTES = 1024 * 1024;
 const OTHERS_MAY_READ = 0o044;
-/** What a line of a password or a token may hold: it becomes a header, or a command. */
 const ONE_LINE = /^[^\p{Cc}]+$/u;
+/** What fits into a header. */
+export const TOKEN_PATTERN = /^[\x21-\x7e]+$/;
+export const TOKEN_EXPECTS = 'one line of ASCII without spaces';
 
 /**
  * Reads a file with a secret, without the line end that editors leave. Waits for the disk: these are small files that
@@ -47,12 +49,20 @@ export function readSecretFile(path: string): SecretText {
   }
 }
 
-/** A password or a token: one line. @throws {SecretFileError} */
+/** A password. @throws {SecretFileError} */
 export function requireOneLine(text: string): string {
   if (!ONE_LINE.test(text)) {
     throw new SecretFileError(
       text === '' ? 'is empty: expected one line' : 'expected one line without control characters',
     );
+  }
+  return text;
+}
+
+/** A token that becomes a header. @throws {SecretFileError} */
+export function requireToken(text: string): string {
+  if (!TOKEN_PATTERN.test(text)) {
+    throw new SecretFileError(text === '' ? `is empty: expected ${TOKEN_EXPECTS}` : `expected ${TOKEN_EXPECTS}`);
   }
   return text;
 }

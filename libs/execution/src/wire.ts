@@ -6,6 +6,8 @@ export interface LastWill {
   /** `host:port`, tried in this order. */
   addresses: readonly string[];
   joinToken: string;
+  /** Where a newer one is found, when there is one. */
+  joinTokenFile?: string | undefined;
 }
 
 /** `auto`: where the kernel has cgroup v2, it may be written to and moving a process is quick. */

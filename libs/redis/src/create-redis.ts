@@ -49,6 +49,11 @@ export function createRedis(options: CreateRedisOptions): Redis {
   return redis;
 }
 
+/** The password from now on: of each connection that is made, or made anew. */
+export function setPassword(redis: Redis, password: string): void {
+  redis.options.password = password;
+}
+
 function connectionTo(target: RedisTarget, options: ConnectionOptions): Redis {
   if ('sentinels' in target) {
     return new SentinelRedis(target, options);

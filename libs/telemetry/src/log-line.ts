@@ -57,7 +57,8 @@ function prettyValue(value: unknown): string {
   return typeof value === 'string' && PLAIN.test(value) ? value : safeJson(value);
 }
 
-function safeJson(value: unknown): string {
+/** JSON in which nothing can end a line, or do something to a terminal. */
+export function safeJson(value: unknown): string {
   return (JSON.stringify(value) ?? 'null').replace(
     UNSAFE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -26,7 +26,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 };
 
 export interface GrpcTransportParams {
-  joinToken?: string | undefined;
+  /** Asked for at each connection. */
+  joinToken?: () => string | undefined;
   clock: Clock;
 }
 
@@ -59,7 +60,7 @@ export class GrpcTransport implements SchedulerTransport {
   }
 
   private metadata(): Metadata {
-    const { joinToken } = this.params;
+    const joinToken = this.params.joinToken?.();
     return joinToken === undefined ? new Metadata() : new Metadata({ authorization: `Bearer ${joinToken}` });
   }
 }

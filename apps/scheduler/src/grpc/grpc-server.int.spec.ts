@@ -157,8 +157,9 @@ describe('the gRPC server', () => {
 
 describe('the gRPC server with a join token', () => {
   let bench: GrpcBench;
+  let tokens = ['a-secret'];
   beforeAll(async () => {
-    bench = await startGrpcBench({ joinToken: 'a-secret' });
+    bench = await startGrpcBench({ joinTokens: () => tokens });
   });
   afterAll(() => bench.stop());
 
@@ -181,6 +182,19 @@ describe('the gRPC server with a join token', () => {
 
     expect(bench.dispatch.connected()).toBe(1);
     worker.hangUp();
+  });
+
+  it('asks for those that hold now: two while they are exchanged, then only the new one', async () => {
+    tokens = ['a-secret', 'its-successor'];
+    const [old, next] = [bench.dial({ token: 'a-secret' }), bench.dial({ token: 'its-successor' })];
+    await Promise.all([old.greet(), next.greet()]);
+    tokens = ['its-successor'];
+    const late = bench.dial({ token: 'a-secret' });
+
+    await expect(late.greet()).rejects.toMatchObject({ code: Status.UNAUTHENTICATED });
+    expect(bench.dispatch.connected()).toBe(2);
+    [old, next].forEach((worker) => worker.hangUp());
+    tokens = ['a-secret'];
   });
 
   it('answers health checks without a token', async () => {

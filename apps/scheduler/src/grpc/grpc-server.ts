@@ -16,8 +16,8 @@ export interface GrpcServerParams {
   host: string;
   /** 0 = any free one. */
   port: number;
-  /** Undefined: everybody may join. */
-  joinToken?: string | undefined;
+  /** Any of those that hold now. None: everybody may join. */
+  joinTokens?: () => readonly string[];
   dispatch: Dispatch;
   clock: Clock;
   logger: Logger;
@@ -51,12 +51,12 @@ export class GrpcServer implements Service {
 
   constructor(private readonly params: GrpcServerParams) {
     this.server = createServer(CHANNEL_OPTIONS);
-    const { dispatch, joinToken, clock, logger, outbox, linkEndLimits: limits } = params;
+    const { dispatch, joinTokens = () => [], clock, logger, outbox, linkEndLimits: limits } = params;
     // A health check needs no token.
     this.server.add(HealthDefinition, HealthServiceImpl(this.health));
     this.server
       .with(errorMiddleware(logger))
-      .with(joinTokenMiddleware(joinToken))
+      .with(joinTokenMiddleware(joinTokens))
       .add(
         WorkerServiceDefinition,
         createWorkerService({ dispatch, sockets: this.sockets, clock, logger, outbox, limits }),

@@ -4,12 +4,14 @@ import { type CallContext, ServerError, type ServerMiddleware, Status } from 'ni
 
 /**
  * Refuses every call of who does not present the join token, before anything of it is read. Compared by hash, in
- * constant time. Without a token configured everybody may join.
+ * constant time. Without a token configured everybody may join. `tokens`: those that hold now, any of them; asked for at
+ * each call.
  */
-export function joinTokenMiddleware(token: string | undefined): ServerMiddleware {
-  const expected = token === undefined ? undefined : hash(`Bearer ${token}`);
+export function joinTokenMiddleware(tokens: () => readonly string[]): ServerMiddleware {
   return async function* joinToken(call, context) {
-    if (expected !== undefined && !timingSafeEqual(expected, hash(presented(context)))) {
+    const given = hash(presented(context));
+    const expected = tokens().map((token) => hash(`Bearer ${token}`));
+    if (expected.length > 0 && !expected.some((one) => timingSafeEqual(one, given))) {
       throw new ServerError(Status.UNAUTHENTICATED, 'the join token is missing or wrong');
     }
     return yield* call.next(call.request, context);

@@ -1,16 +1,23 @@
 import type { Service } from '@orchestrator/lifecycle';
-import { createRedis, type RedisTarget } from '@orchestrator/redis';
+import { createRedis, type RedisTarget, setPassword } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
+
+import type { CredentialFile } from '../credentials/credential-file.js';
 
 export interface RedisConnectionsParams {
   target: RedisTarget;
   /** Empty: `target`. */
   lockUrls: readonly string[];
+  /** From a file; for each of them whose address has none. */
+  password?: CredentialFile<string> | undefined;
   /** Shown by CLIENT LIST. */
   schedulerId: string;
   logger: Logger;
 }
+
+/** What Redis says of a password that is wrong or missing. */
+const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR Client sent AUTH)/;
 
 /**
  * One connection for each kind of work, so that none stands in the way of another: submissions behind dispatching,
@@ -24,13 +31,20 @@ export class RedisConnections implements Service {
   readonly news: Redis;
   readonly locks: readonly Redis[];
   readonly #all: readonly Redis[];
+  #refusal: string | undefined;
 
-  constructor({ target, lockUrls, schedulerId, logger }: RedisConnectionsParams) {
+  constructor({ target, lockUrls, password, schedulerId, logger }: RedisConnectionsParams) {
     const connect = (role: string, to: RedisTarget): Redis =>
       createRedis({
         ...to,
         connectionName: `${schedulerId}:${role}`,
-        onError: (error) => logger.debug('an error on a connection to Redis', { role, error: error.message }),
+        onError: ({ message }) => {
+          logger.debug('an error on a connection to Redis', { role, error: message });
+          if (REFUSED.test(message) && message !== this.#refusal) {
+            this.#refusal = message;
+            logger.error('Redis refuses the password that is configured, or asks for one', { role, reason: message });
+          }
+        },
       });
     this.submit = connect('submit', target);
     this.dispatch = connect('dispatch', target);
@@ -38,6 +52,20 @@ export class RedisConnections implements Service {
     this.news = connect('news', target);
     this.locks = (lockUrls.length === 0 ? [target] : lockUrls.map((url) => ({ url }))).map((to) => connect('lock', to));
     this.#all = [this.submit, this.dispatch, this.control, this.news, ...this.locks];
+    if (password !== undefined) {
+      this.#follow(password);
+    }
+  }
+
+  /** Connections that are open stay so: Redis does not ask them again. */
+  #follow(password: CredentialFile<string>): void {
+    const without = this.#all.filter(({ options }) => (options.password ?? '') === '');
+    const give = (value: string): void => without.forEach((redis) => setPassword(redis, value));
+    give(password.value);
+    password.onChange((value) => {
+      this.#refusal = undefined;
+      give(value);
+    });
   }
 
   /** Resolves after the first try of each. A failure is no end: they go on trying, and `RedisWatch` tells. */

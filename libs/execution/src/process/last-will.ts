@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { type Clock, sleep } from '@orchestrator/core';
 import { GoneReason, type WorkerServiceClient, WorkerServiceDefinition } from '@orchestrator/proto-types';
 import { createChannel, createClient, Metadata } from 'nice-grpc';
@@ -35,6 +37,15 @@ export async function sendLastWill(params: LastWillParams): Promise<boolean> {
   return false;
 }
 
+/** Sessions last for weeks: what it was at their start may be void. */
+function joinTokenOf({ joinToken, joinTokenFile }: LastWill): string {
+  try {
+    return joinTokenFile === undefined ? joinToken : readFileSync(joinTokenFile, 'utf8').trimEnd();
+  } catch {
+    return joinToken;
+  }
+}
+
 async function tell(address: string, params: LastWillParams): Promise<boolean> {
   const channel = createChannel(address);
   try {
@@ -47,7 +58,7 @@ async function tell(address: string, params: LastWillParams): Promise<boolean> {
         detail: params.detail,
       },
       {
-        metadata: Metadata({ authorization: `Bearer ${params.will.joinToken}` }),
+        metadata: Metadata({ authorization: `Bearer ${joinTokenOf(params.will)}` }),
         signal: AbortSignal.timeout(CALL_LIMIT_MS),
       },
     );

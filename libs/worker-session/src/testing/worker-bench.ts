@@ -32,7 +32,7 @@ export class WorkerBench {
       identity: { ...IDENTITY, slots },
       drainTimeoutMs: 30_000,
       recordLimitMs: RECORD_LIMIT_MS,
-      transport: new GrpcTransport({ joinToken, clock: systemClock }),
+      transport: new GrpcTransport({ joinToken: () => joinToken, clock: systemClock }),
       createRunner: (session, events) => {
         const runner = new FakeRunner(events, failStarts.shift());
         this.runners.push(runner);

@@ -25,7 +25,7 @@ export interface GrpcBench {
 
 const newUlid = createUlids({ clock: systemClock, random: systemRandom });
 
-export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinToken' | 'outbox' | 'linkEndLimits'> {
+export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinTokens' | 'outbox' | 'linkEndLimits'> {
   messageLimits?: MessageLimits;
 }
 
