@@ -61,7 +61,11 @@ export interface RequestOptions {
 
 /** What a user's script does, with fetch. */
 export class Api {
-  constructor(readonly address: string) {}
+  /** `headers`: sent with each request, as that of a token. */
+  constructor(
+    readonly address: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {}
 
   async request(
     method: string,
@@ -73,8 +77,8 @@ export class Api {
       method,
       signal: AbortSignal.timeout(withinMs),
       ...(body === undefined
-        ? { headers }
-        : { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+        ? { headers: { ...this.headers, ...headers } }
+        : { headers: { 'content-type': 'application/json', ...this.headers, ...headers }, body: JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   }

@@ -25,6 +25,8 @@ export interface ClusterOptions {
   slots?: number;
   httpPort?: number;
   schedulerArgs?: string[];
+  /** With what the API is asked, where the scheduler asks for a token. */
+  apiHeaders?: Record<string, string>;
 }
 
 /** A Redis, a scheduler and workers of one test, as real processes on ports and in a folder of their own. */
@@ -39,19 +41,19 @@ export class Cluster {
   readonly #programs: Program[] = [];
   readonly #workerIds = new Set<string>();
 
-  private constructor(redis: TestRedis, ports: { http: number; grpc: number }, schedulerArgs: readonly string[]) {
+  private constructor(redis: TestRedis, ports: { http: number; grpc: number }, options: ClusterOptions) {
     this.redis = redis;
     this.httpPort = ports.http;
     this.grpcPort = ports.grpc;
-    this.#schedulerArgs = schedulerArgs;
-    this.api = new Api(`http://127.0.0.1:${ports.http}`);
+    this.#schedulerArgs = options.schedulerArgs ?? [];
+    this.api = new Api(`http://127.0.0.1:${ports.http}`, options.apiHeaders);
   }
 
   /** Everything ready: /readyz says so and the workers named are alive. */
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const redis = await startRedis({ persistent: true });
     const ports = { http: options.httpPort ?? (await freePort()), grpc: await freePort() };
-    const cluster = new Cluster(redis, ports, options.schedulerArgs ?? []);
+    const cluster = new Cluster(redis, ports, options);
     try {
       await cluster.startScheduler();
       const ids = options.workers ?? [];

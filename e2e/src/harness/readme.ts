@@ -16,10 +16,16 @@ export function exampleLines(document: string): string[] {
 }
 
 /** Runs a line in a shell, as somebody who copied it. `port` stands in for 8080 where that is taken. */
-export async function runLine(line: string, port: number, jobId?: string): Promise<string> {
+export async function runLine(
+  line: string,
+  port: number,
+  jobId?: string,
+  env: Record<string, string> = {},
+): Promise<string> {
   const text = line.replaceAll('localhost:8080', `localhost:${port}`).replaceAll('{job_id}', jobId ?? '{job_id}');
   const { stdout } = await execute('/bin/sh', ['-c', text.replace(/^curl /, 'curl --silent --show-error ')], {
     timeout: 40_000,
+    env: { ...process.env, ...env },
   });
   return stdout;
 }
