@@ -36,7 +36,7 @@ const depConstraints = [
   layer('engine', { itself: true, banned: [...SERVERS, ...PROGRAM] }),
   layer('app', { itself: false, banned: PROGRAM }),
   { sourceTag: 'layer:testing', onlyDependOnLibsWithTags: ['layer:contract'] },
-  { sourceTag: 'layer:outside', onlyDependOnLibsWithTags: ['publish:npm', 'layer:testing'] },
+  { sourceTag: 'layer:outside', onlyDependOnLibsWithTags: ['publish:npm', 'layer:testing', 'layer:outside'] },
   { sourceTag: 'publish:npm', onlyDependOnLibsWithTags: ['publish:npm', 'layer:testing'] },
 ];
 

@@ -20,6 +20,7 @@ export interface JobView {
   name: string;
   state: string;
   createdAt: string;
+  finishedAt: string | null;
   worker: string | null;
   attempt: number;
   attempts: number;

@@ -1,30 +1,29 @@
 import type { Redis } from 'ioredis';
 
-const POOL = 'orc:p:{default}:';
-
 /**
  * What Redis still holds of a pool in which every job is final: owners, gates, deaths, orders of anybody but the
  * sessions that live. An empty list is what should be found.
  */
-export async function leftovers(redis: Redis, aliveSessions: number): Promise<string[]> {
+export async function leftovers(redis: Redis, aliveSessions: number, pool = 'default'): Promise<string[]> {
+  const base = `orc:p:{${pool}}:`;
   const found: string[] = [];
   for (const index of ['queued', 'scheduled', 'running']) {
-    const count = await redis.zcard(POOL + index);
+    const count = await redis.zcard(base + index);
     if (count > 0) {
       found.push(`${count} jobs in ${index}`);
     }
   }
   for (const hash of ['dying', 'orders']) {
-    const fields = await redis.hkeys(POOL + hash);
+    const fields = await redis.hkeys(base + hash);
     if (fields.length > 0) {
       found.push(`${hash}: ${fields.join(', ')}`);
     }
   }
-  const owners = await redis.keys(`${POOL}s:*`);
+  const owners = await redis.keys(`${base}s:*`);
   if (owners.length > 0) {
     found.push(`jobs owned by ${owners.join(', ')}`);
   }
-  const gates = await redis.hlen(`${POOL}gates`);
+  const gates = await redis.hlen(`${base}gates`);
   if (gates > aliveSessions) {
     found.push(`${gates} gates, but ${aliveSessions} live sessions`);
   }

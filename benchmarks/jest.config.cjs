@@ -1,0 +1,1 @@
+module.exports = { displayName: 'benchmarks', preset: '../jest.preset.cjs', rootDir: '.' };

@@ -1,0 +1,43 @@
+/** What each job is: a handler by name with its data, a command, or a command that leaves a mark named after the job. */
+export type JobShape =
+  | { kind: 'handler'; name: string; pools?: readonly string[] }
+  | { kind: 'argv'; argv: readonly string[]; marks?: string };
+
+interface Load {
+  url: string;
+  /** Number of the first job. */
+  from: number;
+  count: number;
+  shape: JobShape;
+}
+
+export interface SingleLoad extends Load {
+  inFlight: number;
+}
+
+export interface BulkLoad extends SingleLoad {
+  /** Jobs in one request. */
+  size: number;
+}
+
+export interface PacedLoad extends Load {
+  perSecond: number;
+}
+
+export interface SingleLoaded {
+  startWallMs: number;
+  ms: number;
+  /** What making this load cost the process that made it. */
+  cpuUs: number;
+}
+
+export interface BulkLoaded extends SingleLoaded {
+  batches: { id: string; total: number }[];
+}
+
+/** By number of the job, on the clock that all processes share. */
+export interface PacedLoaded {
+  sentMs: number[];
+  acceptedMs: number[];
+  resultMs: number[];
+}

@@ -1,0 +1,25 @@
+export interface Spread {
+  median: number;
+  least: number;
+  most: number;
+}
+
+/** Of an even number of values the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Between two values in proportion, as most tools do it. */
+export function quantile(values: readonly number[], share: number): number {
+  if (values.length === 0) {
+    throw new Error('there is no quantile of nothing');
+  }
+  const sorted = Float64Array.from(values).sort();
+  const place = (sorted.length - 1) * share;
+  const [below, above] = [sorted[Math.floor(place)] ?? NaN, sorted[Math.ceil(place)] ?? NaN];
+  return below + (above - below) * (place - Math.floor(place));
+}
+
+export function spread(values: readonly number[]): Spread {
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
+}
