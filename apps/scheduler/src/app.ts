@@ -25,6 +25,8 @@ import { redisTarget } from './redis/redis-target.js';
 import { RedisWatch } from './redis/redis-watch.js';
 import { SchedulerPresence } from './scheduler-presence.js';
 import { SchedulerState } from './scheduler-state.js';
+import { createCertificateWatch } from './tls/certificate-watch.js';
+import { openTls } from './tls/tls-files.js';
 import { version } from './version.js';
 
 export interface SchedulerAppParams {
@@ -62,6 +64,8 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     random,
   });
 
+  const tls = openTls(config, { files: credentials, clock, logger: part('tls') });
+
   // Redis: what is kept there, and the way to it.
   const { target, address } = redisTarget(config);
   const redis = new RedisConnections({
@@ -91,6 +95,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   // Workers: over gRPC.
   const dispatch = createDispatch({
     schedulerId: id,
+    version,
     store: dispatchStore,
     registry,
     lock,
@@ -100,7 +105,6 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     logger: part('dispatch'),
     retention: config.retention,
     heartbeatIntervalMs: config.heartbeat.interval,
-    version,
     leaseMs: config.heartbeat.lease,
     deadAfterMs: config.heartbeat.timeout,
   });
@@ -108,6 +112,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     host: config.grpc.host,
     port: config.grpc.port,
     joinTokens: openJoinTokens(config, credentials),
+    tls,
     dispatch,
     clock,
     logger: part('grpc'),
@@ -136,6 +141,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     connected: () => dispatch.connected(),
     leader: dispatch.leader,
     redisAnswers: () => watch.answers(),
+    certificateSecondsLeft: tls && (() => tls.secondsLeft()),
   });
   const http: HttpService = new HttpService({
     host: config.http.host,
@@ -143,6 +149,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     allowedHosts: config.http.allowedHosts,
     access: openAccess(config, credentials, { clock, logger: part('access') }),
     rateLimit: config.http.rateLimit,
+    tls,
     version,
     clock,
     logger: part('http'),
@@ -178,6 +185,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const services: Service[] = [
     { name: 'log', start: async () => undefined, stop: () => logger.close() },
     credentials,
+    ...(tls === undefined ? [] : [createCertificateWatch({ files: tls, clock, random, logger: part('tls') })]),
     watch,
     redis,
     { name: 'first look at Redis', start: () => watch.firstLook(), stop: async () => undefined },

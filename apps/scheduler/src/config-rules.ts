@@ -10,6 +10,7 @@ export function crossCheck(config: SchedulerConfig, given: ReadonlySet<string>):
   return [
     ...checkTokens(config),
     ...checkFiles(config),
+    ...checkTls(config),
     ...checkTimings(config),
     ...checkBinding(config),
     ...checkRedis(config, given),
@@ -30,6 +31,21 @@ function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): Con
   return hasSentinels && given.has('redis.url')
     ? [{ key: 'redis.url', rule: 'expected either redis.url, or redis.sentinels with redis.name' }]
     : [];
+}
+
+function checkTls({ tls }: SchedulerConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const [missing, other] = tls.cert === undefined ? ['tls.cert', 'tls.key'] : ['tls.key', 'tls.cert'];
+    problems.push({ key: missing, rule: `expected the path of a file, since ${other} is set` });
+  }
+  if (tls.ca !== undefined && tls.cert === undefined && tls.key === undefined) {
+    problems.push({
+      key: 'tls.ca',
+      rule: 'expected tls.cert and tls.key, too: certificates are presented over TLS only',
+    });
+  }
+  return problems;
 }
 
 /** A secret that is given twice: one of the two is not the one that somebody believes in. */
@@ -65,7 +81,7 @@ function checkTimings({ heartbeat }: SchedulerConfig): ConfigProblem[] {
 
 /** Whoever reaches these ports can run commands. */
 function checkBinding(config: SchedulerConfig): ConfigProblem[] {
-  const { http, grpc, auth } = config;
+  const { http, grpc, auth, tls } = config;
   if (auth.mode === 'none') {
     return [];
   }
@@ -77,11 +93,16 @@ function checkBinding(config: SchedulerConfig): ConfigProblem[] {
       rule: 'without tokens (auth.tokens, auth.tokensFile) only loopback is allowed: everybody on the network could run commands. If that is meant, say so with auth.mode none',
     });
   }
-  if (!isLoopback(grpc.host) && auth.joinToken === undefined && auth.joinTokenFile === undefined) {
+  if (
+    !isLoopback(grpc.host) &&
+    auth.joinToken === undefined &&
+    auth.joinTokenFile === undefined &&
+    tls.ca === undefined
+  ) {
     problems.push({
       key: 'grpc.host',
       value: JSON.stringify(grpc.host),
-      rule: 'without auth.joinToken or auth.joinTokenFile only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
+      rule: 'without auth.joinToken, auth.joinTokenFile or tls.ca only loopback is allowed: everybody on the network could be a worker. If that is meant, say so with auth.mode none',
     });
   }
   return problems;

@@ -7,6 +7,8 @@ export interface MetricsSources {
   connected(): number;
   leader: { isLeader: boolean; term: number | undefined };
   redisAnswers(): Promise<boolean>;
+  /** Undefined without TLS. */
+  certificateSecondsLeft?: (() => number) | undefined;
 }
 
 type Shown = { name: string; help: string } | { code: string };
@@ -44,6 +46,11 @@ export class SchedulerMetrics {
     this.#showGauge('orchestrator_redis_up', '1 if Redis answers this scheduler now.', async () =>
       Number(await sources.redisAnswers()),
     );
+    const { certificateSecondsLeft } = sources;
+    if (certificateSecondsLeft !== undefined) {
+      const help = 'Seconds until the certificate of this scheduler expires; negative: it has.';
+      this.#showGauge('orchestrator_tls_certificate_expires_seconds', help, certificateSecondsLeft);
+    }
     this.#requests = new Counter({
       name: 'orchestrator_http_requests_total',
       help: 'HTTP requests answered.',

@@ -11,6 +11,7 @@ import { GrpcTransport, LocalRunner, OrchestratorWorker, type RunnerFactory } fr
 
 import type { WorkerConfig } from './config.js';
 import { JoinToken } from './join-token.js';
+import { openTls, tlsPaths } from './tls.js';
 import { readUsage } from './usage.js';
 
 export const EXIT_BAD_CONFIG = 2;
@@ -33,6 +34,7 @@ export function createWorkerApp(params: WorkerAppParams): WorkerApp {
   const { level, format } = config.log;
   const logger = createLogger({ level, format, stream: stdout, secrets, fields: { worker: config.id } });
   const joinToken = new JoinToken(config, logger);
+  const tls = openTls(config, logger);
   const version = readVersion();
   const worker = new OrchestratorWorker({
     identity: {
@@ -46,7 +48,11 @@ export function createWorkerApp(params: WorkerAppParams): WorkerApp {
     },
     schedulers: config.schedulers,
     drainTimeoutMs: config.drainTimeout,
-    transport: new GrpcTransport({ joinToken: () => joinToken.current(), clock: systemClock }),
+    transport: new GrpcTransport({
+      joinToken: () => joinToken.current(),
+      secureContext: tls && (() => tls.current()),
+      clock: systemClock,
+    }),
     createRunner: createRunners(params, joinToken, logger),
     endLeftovers: async () => {
       await endLeftovers({ workerId: config.id, clock: systemClock, logger });
@@ -104,7 +110,12 @@ function createRunners({ config, environment }: WorkerAppParams, joinToken: Join
           passEnv,
           cgroup,
           ...(cwd === undefined ? {} : { cwd }),
-          lastWill: { addresses: schedulers, joinToken: joinToken.current() ?? '', joinTokenFile },
+          lastWill: {
+            addresses: schedulers,
+            joinToken: joinToken.current() ?? '',
+            joinTokenFile,
+            tls: tlsPaths(config),
+          },
         }),
       createHandlers:
         handlers === undefined

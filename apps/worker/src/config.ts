@@ -135,7 +135,7 @@ export function loadWorkerConfig(
 }
 
 function crossCheck(config: WorkerConfig): ConfigProblem[] {
-  return [...checkDirectory(config), ...checkJoinToken(config), ...checkPassEnv(config)];
+  return [...checkDirectory(config), ...checkJoinToken(config), ...checkTls(config), ...checkPassEnv(config)];
 }
 
 function checkJoinToken({ joinToken, joinTokenFile }: WorkerConfig): ConfigProblem[] {
@@ -144,12 +144,33 @@ function checkJoinToken({ joinToken, joinTokenFile }: WorkerConfig): ConfigProbl
     : [{ key: 'joinTokenFile', rule: 'expected either joinTokenFile or joinToken' }];
 }
 
+function checkTls({ tls }: WorkerConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const [missing, other] = tls.cert === undefined ? ['tls.cert', 'tls.key'] : ['tls.key', 'tls.cert'];
+    problems.push({ key: missing, rule: `expected the path of a file, since ${other} is set` });
+  }
+  if (tls.ca === undefined && (tls.cert ?? tls.key) !== undefined) {
+    problems.push({
+      key: 'tls.ca',
+      rule: 'expected a file, or system: without it there is no TLS to present a certificate over',
+    });
+  }
+  return problems;
+}
+
 /** Commands are other people's. */
 function checkPassEnv({ executor: { passEnv } }: WorkerConfig): ConfigProblem[] {
   const secret = namedSettings(schema).find(({ env, setting }) => setting.sensitive && passEnv.includes(env));
   return secret === undefined
     ? []
-    : [{ key: 'executor.passEnv', value: secret.env, rule: 'this is a secret of the worker, and no command may have it' }];
+    : [
+        {
+          key: 'executor.passEnv',
+          value: secret.env,
+          rule: 'this is a secret of the worker, and no command may have it',
+        },
+      ];
 }
 
 /** Otherwise the executor could not be started, which looks as if Node were missing. */

@@ -39,7 +39,7 @@ export interface GreetedStream {
   open(answer: PoolAnswer): void;
   /** It was told what became of attempts that it had named. */
   decided(verdicts: readonly Verdict[]): void;
-  refuse(answer: Exclude<GreetingAnswer, Greeted | { status: 'stale_hello' }>): void;
+  refuse(answer: Exclude<GreetingAnswer, Greeted | { status: 'stale_hello' | 'foreign' }>): void;
   drain(reason: string): void;
   reconnect(reason: string): void;
   tell(message: NonNullable<SchedulerMessage['message']>): void;
@@ -75,6 +75,11 @@ export class ConnectionGreeter {
       }
     } else if (answer.status === 'stale_hello') {
       this.endStale(`Hello ${hello.number} is not higher than ${answer.highest}, the highest seen`);
+    } else if (answer.status === 'foreign') {
+      this.stream.end({
+        code: 'FOREIGN',
+        detail: `the session of this Hello is not one of worker "${hello.workerId}"`,
+      });
     } else {
       this.stream.refuse(answer);
     }

@@ -11,7 +11,7 @@ import {
 import type { Service } from '@orchestrator/lifecycle';
 import { LeaderElection, type Leadership, type Lock } from '@orchestrator/lock';
 import type { OutputAck, OutputMessage } from '@orchestrator/proto-types';
-import type { QueueStore, RetentionLimits } from '@orchestrator/queue';
+import type { OutputWriter, QueueStore, RetentionLimits } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { Connections } from './connections.js';
@@ -80,8 +80,11 @@ export interface Dispatch {
   readonly counters: Readonly<DispatchCounters>;
   /** A stream was opened: hand over each of its messages, and `end` when it has broken. */
   acceptWorker(link: WorkerLink): WorkerConnection;
-  /** Resolves when it is stored; await it before reading on. */
-  acceptOutput(message: OutputMessage, signal: AbortSignal): Promise<OutputAck>;
+  /**
+   * Resolves when it is stored; await it before reading on.
+   * @throws {ForeignSessionError} when an attempt in it is another's
+   */
+  acceptOutput(message: OutputMessage, signal: AbortSignal, writer?: OutputWriter): Promise<OutputAck>;
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
   /** A session that said Hello here and is not: its stream has broken, it is suspect. */
@@ -163,7 +166,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       streams.admit(connection);
       return connection;
     },
-    acceptOutput: (message, signal) => output.accept(message, signal),
+    acceptOutput: (message, signal, writer) => output.accept(message, signal, writer),
     gone: (will) => acceptLastWill(willDeps, will),
     isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,

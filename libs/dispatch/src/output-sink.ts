@@ -10,6 +10,7 @@ import {
   MAX_BATCH,
   type OutputChunk,
   type OutputVerdict,
+  type OutputWriter,
   type QueueStore,
   StaleCallError,
   StoreUnavailableError,
@@ -17,6 +18,7 @@ import {
 import type { Logger } from '@orchestrator/telemetry';
 
 import { parseAttempt, toOutputChunk } from './from-wire.js';
+import { ForeignSessionError } from './last-will.js';
 import { packFrames } from './pack-frames.js';
 import { RetryDelay } from './retry-delay.js';
 
@@ -40,6 +42,14 @@ interface Entry {
   chunk: OutputChunk;
 }
 
+interface Batch {
+  pool: string;
+  batch: readonly Entry[];
+  writer: OutputWriter | undefined;
+  signal: AbortSignal;
+  marks: Map<string, OutputMark>;
+}
+
 /** Brings captured output into the store. */
 export class OutputSink {
   constructor(private readonly deps: OutputSinkDeps) {}
@@ -48,8 +58,9 @@ export class OutputSink {
    * Resolves with the acknowledgement when all of a message is stored, or refused for good. Who awaits it before reading
    * on keeps no more than one message in memory, and slows its worker down when the store is slow. While the store does
    * not answer it is tried again; rejects when the signal aborts, or when the store refuses it by an error.
+   * @throws {ForeignSessionError} when an attempt in it is not the writer's
    */
-  async accept(message: OutputMessage, signal: AbortSignal): Promise<OutputAck> {
+  async accept(message: OutputMessage, signal: AbortSignal, writer?: OutputWriter): Promise<OutputAck> {
     const byPool = new Map<string, Entry[]>();
     for (const wire of message.chunks) {
       const attempt = parseAttempt(wire.attempt);
@@ -62,25 +73,23 @@ export class OutputSink {
     const marks = new Map<string, OutputMark>();
     for (const [pool, entries] of byPool) {
       for (const batch of packFrames(entries, bytesOf, { maxBytes: BATCH_BYTES, maxEntries: MAX_BATCH })) {
-        await this.store(pool, batch, signal, marks);
+        await this.store({ pool, batch, writer, signal, marks });
       }
     }
     return { marks: [...marks.values()] };
   }
 
   /** What was lost with its claim is sent again until it is taken back, within limits: output of others waits behind it. */
-  private async store(
-    pool: string,
-    batch: readonly Entry[],
-    signal: AbortSignal,
-    marks: Map<string, OutputMark>,
-  ): Promise<void> {
+  private async store({ pool, batch, writer, signal, marks }: Batch): Promise<void> {
     const { clock } = this.deps;
     let left = batch;
     let sinceMs: number | undefined;
     for (;;) {
       const chunks = left.map(({ chunk }) => chunk);
-      const verdicts = await this.append(pool, chunks, signal);
+      const verdicts = await this.append(pool, chunks, writer, signal);
+      if (writer !== undefined && verdicts.some(({ verdict }) => verdict === 'foreign')) {
+        throw new ForeignSessionError(writer.session, writer.worker);
+      }
       sinceMs ??= clock.monotonicMs();
       const mayWait = clock.monotonicMs() - sinceMs < ADOPTED_WITHIN_MS;
       left = left.filter((entry, index) => {
@@ -98,12 +107,17 @@ export class OutputSink {
     }
   }
 
-  private async append(pool: string, chunks: readonly OutputChunk[], signal: AbortSignal): Promise<OutputVerdict[]> {
+  private async append(
+    pool: string,
+    chunks: readonly OutputChunk[],
+    writer: OutputWriter | undefined,
+    signal: AbortSignal,
+  ): Promise<OutputVerdict[]> {
     const delay = new RetryDelay(this.deps.random);
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.deps.store.appendOutput(pool, chunks);
+        return await this.deps.store.appendOutput(pool, chunks, writer);
       } catch (error) {
         if (!(error instanceof StoreUnavailableError || error instanceof StaleCallError)) {
           throw error;

@@ -165,7 +165,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     const { counters } = this.deps;
     counters.slowConsumers += code === 'SLOW_CONSUMER' ? 1 : 0;
     counters.floods += code === 'FLOODING' ? 1 : 0;
-    const isFault = code === 'SLOW_CONSUMER' || code === 'FLOODING' || code === 'PROTOCOL';
+    const isFault = code === 'SLOW_CONSUMER' || code === 'FLOODING' || code === 'PROTOCOL' || code === 'FOREIGN';
     this.logger[isFault ? 'warn' : 'info']('worker disconnected', { code, detail });
   }
 

@@ -8,6 +8,8 @@ export type CloseCode =
   | 'FLOODING'
   /** What it sent makes no sense here. */
   | 'PROTOCOL'
+  /** It speaks for a worker or session that is not its own. */
+  | 'FOREIGN'
   /** Its heartbeats arrive, but it does not see that they are acknowledged. */
   | 'UNACKNOWLEDGED'
   /** A later Hello of this session was accepted somewhere. */

@@ -20,3 +20,5 @@ export type { HandlerContext } from './handlers/handler-context.js';
 export { HandlerAbortError } from './handlers/handler-context.js';
 export { NonRetryableError } from './handlers/non-retryable-error.js';
 export { MARK_VARIABLE } from './mark.js';
+export type { SchedulerTls } from './scheduler-tls.js';
+export { SchedulerTlsFiles, TlsFileError } from './scheduler-tls.js';

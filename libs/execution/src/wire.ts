@@ -1,5 +1,6 @@
 import type { AttemptToRun, ExecutorEnd, ExecutorOutput, OutputStreamName } from './executor.js';
 import type { MarkOwner } from './mark.js';
+import type { SchedulerTls } from './scheduler-tls.js';
 
 /** What the executor needs to tell the schedulers that its worker's process has ended. */
 export interface LastWill {
@@ -8,6 +9,8 @@ export interface LastWill {
   joinToken: string;
   /** Where a newer one is found, when there is one. */
   joinTokenFile?: string | undefined;
+  /** Undefined: plain text. */
+  tls?: SchedulerTls | undefined;
 }
 
 /** `auto`: where the kernel has cgroup v2, it may be written to and moving a process is quick. */

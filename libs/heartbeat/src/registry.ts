@@ -74,7 +74,9 @@ export type HelloReply =
   | { status: 'session_dead'; reason: string }
   | { status: 'superseded'; bySession: string }
   /** STALE_HELLO: one that is not higher than the highest seen. */
-  | { status: 'stale_hello'; highest: number };
+  | { status: 'stale_hello'; highest: number }
+  /** The session is another worker's. */
+  | { status: 'foreign' };
 
 export interface Renewal {
   session: string;

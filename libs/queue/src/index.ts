@@ -18,6 +18,7 @@ export type {
   NewJob,
   OutputChunk,
   OutputVerdict,
+  OutputWriter,
   PageRequest,
   PendingOrder,
   PoolRecovery,

@@ -56,7 +56,8 @@ export interface QueueStore {
   purge(pool: string, ulids: readonly string[]): Promise<PurgeVerdict[]>;
 
   // ---- output
-  appendOutput(pool: string, chunks: readonly OutputChunk[]): Promise<OutputVerdict[]>;
+  /** `writer`: whose attempts they must be. Default: whoever knows the id of an attempt may write to it. */
+  appendOutput(pool: string, chunks: readonly OutputChunk[], writer?: OutputWriter): Promise<OutputVerdict[]>;
   readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined>;
   /** How far the output of a start goes by now: cheap, for who waits for more. */
   outputEnds(pool: string, ulid: string, attempt: number): Promise<OutputEnds>;
@@ -274,12 +275,18 @@ export interface OutputChunk extends AttemptKey {
 
 /**
  * `stale`: the attempt does not hold the job; the chunk was refused for good. `lost`: the store has lost its claim; the
- * chunk is to be sent again when its worker has said that it holds it.
+ * chunk is to be sent again when its worker has said that it holds it. `foreign`: the attempt is another session's.
  */
 export interface OutputVerdict {
-  verdict: 'stored' | 'stale' | 'lost';
+  verdict: 'stored' | 'stale' | 'lost' | 'foreign';
   /** Everything below is stored. */
   endOffset: number;
+}
+
+/** Who says that output is its own; an empty one is not compared. */
+export interface OutputWriter {
+  session: string;
+  worker: string;
 }
 
 /** Offsets behind the last byte. */

@@ -1,3 +1,5 @@
+export type { CertificateOptions, TestCertificate } from './certificates.js';
+export { TestAuthority } from './certificates.js';
 export type { FaultProxy } from './fault-proxy.js';
 export { startFaultProxy } from './fault-proxy.js';
 export { ManualClock } from './manual-clock.js';

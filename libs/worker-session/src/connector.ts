@@ -28,7 +28,7 @@ export class Connector implements SessionLink {
 
   /**
    * Dials again and again until the signal aborts.
-   * @throws {JoinRefusedError} when a scheduler refuses the join token.
+   * @throws {JoinRefusedError} when a scheduler refuses this worker.
    */
   async run(session: WorkerSession, signal: AbortSignal): Promise<void> {
     const { clock, dialing } = this.params;
@@ -40,7 +40,7 @@ export class Connector implements SessionLink {
       }
       if (!signal.aborted && !this.finishing) {
         const waitMs = dialing.next();
-        this.tellNoLink({ address, detail: why.detail, next: dialing.address, waitMs });
+        this.tellNoLink({ address, detail: why.detail, next: dialing.address, waitMs }, why.isMisconfigured);
         await sleep(clock, waitMs, signal);
       }
     }
@@ -75,12 +75,12 @@ export class Connector implements SessionLink {
   }
 
   /** At once, then now and then, however often it is dialed. */
-  private tellNoLink(fields: LogFields): void {
+  private tellNoLink(fields: LogFields, isMisconfigured = false): void {
     const { clock, logger } = this.params;
     const now = clock.monotonicMs();
     if (this.toldAtMs === undefined || now - this.toldAtMs >= TELL_AGAIN_MS) {
       this.toldAtMs = now;
-      logger.warn('no link to a scheduler; dialing again', fields);
+      logger[isMisconfigured ? 'error' : 'warn']('no link to a scheduler; dialing again', fields);
     } else {
       logger.debug('no link to a scheduler; dialing again', fields);
     }
@@ -92,6 +92,8 @@ export class Connector implements SessionLink {
     signal.addEventListener('abort', onAbort, { once: true });
     let open = true;
     const peer: LinkPeer = {
+      worker: session.worker,
+      session: session.id,
       pull: () => (open ? session.pull() : undefined),
       pullOutput: () => (open ? session.pullOutput() : undefined),
       message: (message) => (open ? session.receive(message) : undefined),

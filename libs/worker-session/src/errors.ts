@@ -1,12 +1,12 @@
 import { OrchestratorError } from '@orchestrator/core';
 
-/** Thrown when a scheduler refuses this worker's join token. Trying again would not help. */
+/** Thrown when a scheduler refuses this worker: its join token, its certificate or its id. Trying again would not help. */
 export class JoinRefusedError extends OrchestratorError {
   constructor(
     readonly address: string,
     detail: string,
   ) {
-    super('JOIN_REFUSED', `the scheduler at ${address} refused the join token of this worker: ${detail}`);
+    super('JOIN_REFUSED', `the scheduler at ${address} refused this worker: ${detail}`);
   }
 }
 

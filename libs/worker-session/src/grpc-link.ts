@@ -7,8 +7,9 @@ import {
   type WorkerServiceClient,
   WorkerServiceDefinition,
 } from '@orchestrator/proto-types';
-import { type Channel, ClientError, createClient, type Metadata, Status } from 'nice-grpc';
+import { type Channel, ClientError, createClient, Metadata, Status } from 'nice-grpc';
 
+import { describeTlsTrouble } from './tls-trouble.js';
 import type { LinkClosed, LinkPeer, SchedulerLink } from './transport.js';
 import { WakeUp } from './wake-up.js';
 
@@ -27,6 +28,8 @@ const SESSION_ENDS_MS = 50;
 export interface GrpcLinkParams {
   address: string;
   channel: Channel;
+  /** Over TLS. */
+  isSecure: boolean;
   metadata: Metadata;
   clock: Clock;
   peer: LinkPeer;
@@ -99,7 +102,7 @@ export class GrpcLink implements SchedulerLink {
   }
 
   private async connect(): Promise<void> {
-    const { peer, metadata } = this.params;
+    const { peer, metadata, isSecure } = this.params;
     const { signal } = this.ending;
     let why: LinkClosed = { kind: 'lost', detail: 'the scheduler ended the stream' };
     try {
@@ -107,7 +110,7 @@ export class GrpcLink implements SchedulerLink {
         peer.message(message);
       }
     } catch (error) {
-      why = signal.aborted ? this.closedBecause : describe(error);
+      why = signal.aborted ? this.closedBecause : describe(error, isSecure);
     }
     if (!signal.aborted) {
       await sleep(this.params.clock, SESSION_ENDS_MS, signal);
@@ -132,7 +135,9 @@ export class GrpcLink implements SchedulerLink {
   }
 
   private async sendOutput(): Promise<void> {
-    const { peer, metadata, clock } = this.params;
+    const { peer, clock } = this.params;
+    const metadata = Metadata(this.params.metadata);
+    metadata.set('orchestrator-worker', peer.worker).set('orchestrator-session', peer.session);
     const { signal } = this.ending;
     const streamEnding = new AbortController();
     const onAbort = (): void => streamEnding.abort();
@@ -169,10 +174,15 @@ export class GrpcLink implements SchedulerLink {
   }
 }
 
-function describe(error: unknown): LinkClosed {
+function describe(error: unknown, isSecure: boolean): LinkClosed {
   if (error instanceof ClientError) {
-    const detail = `${Status[error.code]}: ${error.details}`;
-    return { kind: error.code === Status.UNAUTHENTICATED ? 'refused' : 'lost', detail };
+    const { code, details } = error;
+    const trouble = code === Status.UNAVAILABLE ? describeTlsTrouble(details, isSecure) : undefined;
+    if (trouble !== undefined) {
+      return { kind: 'lost', detail: trouble, isMisconfigured: true };
+    }
+    const isRefusal = code === Status.UNAUTHENTICATED || code === Status.PERMISSION_DENIED;
+    return { kind: isRefusal ? 'refused' : 'lost', detail: `${Status[code]}: ${details}` };
   }
   return { kind: 'lost', detail: String(error) };
 }

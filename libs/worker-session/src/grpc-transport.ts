@@ -1,3 +1,5 @@
+import type { SecureContext } from 'node:tls';
+
 import type { Clock } from '@orchestrator/core';
 import { withTimeout } from '@orchestrator/lifecycle';
 import { type GoneRequest, WorkerServiceDefinition } from '@orchestrator/proto-types';
@@ -28,6 +30,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
 export interface GrpcTransportParams {
   /** Asked for at each connection. */
   joinToken?: () => string | undefined;
+  /** Asked for at each connection. Default: plain text. */
+  secureContext?: (() => SecureContext) | undefined;
   clock: Clock;
 }
 
@@ -36,16 +40,17 @@ export class GrpcTransport implements SchedulerTransport {
   constructor(private readonly params: GrpcTransportParams) {}
 
   open(address: string, peer: LinkPeer, connectLimitMs?: number): SchedulerLink {
-    const channel = dial(address);
-    const { clock } = this.params;
-    const link = new GrpcLink({ address, channel, metadata: this.metadata(), clock, peer, connectLimitMs });
+    const channel = this.dial(address);
+    const { clock, secureContext } = this.params;
+    const isSecure = secureContext !== undefined;
+    const link = new GrpcLink({ address, channel, isSecure, metadata: this.metadata(), clock, peer, connectLimitMs });
     link.start();
     return link;
   }
 
   async gone(address: string, request: GoneRequest, limitMs: number): Promise<void> {
     const { clock } = this.params;
-    const channel = dial(address);
+    const channel = this.dial(address);
     try {
       const client = createClient(WorkerServiceDefinition, channel);
       await withTimeout(
@@ -59,12 +64,15 @@ export class GrpcTransport implements SchedulerTransport {
     }
   }
 
+  private dial(address: string): Channel {
+    const context = this.params.secureContext?.();
+    const credentials =
+      context === undefined ? ChannelCredentials.createInsecure() : ChannelCredentials.createFromSecureContext(context);
+    return createChannel(address, credentials, CHANNEL_OPTIONS);
+  }
+
   private metadata(): Metadata {
     const joinToken = this.params.joinToken?.();
     return joinToken === undefined ? new Metadata() : new Metadata({ authorization: `Bearer ${joinToken}` });
   }
-}
-
-function dial(address: string): Channel {
-  return createChannel(address, ChannelCredentials.createInsecure(), CHANNEL_OPTIONS);
 }

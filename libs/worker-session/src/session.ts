@@ -94,6 +94,10 @@ export class WorkerSession {
     return this.end.promise;
   }
 
+  get worker(): string {
+    return this.params.identity.workerId;
+  }
+
   /** Nothing runs, and all that ran is recorded. */
   get isEmpty(): boolean {
     return !this.flow.isBusy && this.reports.size === 0;

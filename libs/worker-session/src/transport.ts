@@ -19,6 +19,9 @@ export interface SchedulerTransport {
  * behind a slow connection: the sender's state is the only buffer, and a heartbeat is never older than its pull.
  */
 export interface LinkPeer {
+  /** Whose attempts its output is. */
+  readonly worker: string;
+  readonly session: string;
   /** The next message, or undefined when there is none; `SchedulerLink.wake` says that there is one again. */
   pull(): WorkerMessage | undefined;
   pullOutput(): OutputMessage | undefined;
@@ -30,7 +33,12 @@ export interface LinkPeer {
   closed(why: LinkClosed): void;
 }
 
-export type LinkClosed = { kind: 'refused' | 'lost' | 'finished'; detail: string };
+export interface LinkClosed {
+  kind: 'refused' | 'lost' | 'finished';
+  detail: string;
+  /** Somebody has to do something about it. */
+  isMisconfigured?: boolean;
+}
 
 export interface SchedulerLink {
   readonly address: string;

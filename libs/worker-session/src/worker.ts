@@ -144,7 +144,7 @@ export class OrchestratorWorker implements Service {
       return exit;
     } catch (error) {
       if (error instanceof JoinRefusedError) {
-        logger.error('the join token of this worker was refused', { detail: error.message });
+        logger.error('this worker was refused', { detail: error.message });
         return 'joinRefused';
       }
       throw error;

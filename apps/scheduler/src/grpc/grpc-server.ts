@@ -6,10 +6,13 @@ import type { Logger } from '@orchestrator/telemetry';
 import { createServer, type Server } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 
+import type { TlsFiles } from '../tls/tls-files.js';
+import { WorkerCredentials } from '../tls/worker-credentials.js';
 import { joinTokenMiddleware } from './join-token.js';
 import type { LinkEndLimits } from './link-end.js';
 import { PeerSockets } from './peer-sockets.js';
 import { errorMiddleware } from './to-server-error.js';
+import { certificateInterceptor, type OnRefused, RefusalLog, requireCertificate } from './worker-certificate.js';
 import { createWorkerService } from './worker-service.js';
 
 export interface GrpcServerParams {
@@ -18,6 +21,8 @@ export interface GrpcServerParams {
   port: number;
   /** Any of those that hold now. None: everybody may join. */
   joinTokens?: () => readonly string[];
+  /** Undefined: plain text. With an authority of workers each must present a certificate with its id. */
+  tls?: TlsFiles | undefined;
   dispatch: Dispatch;
   clock: Clock;
   logger: Logger;
@@ -50,16 +55,22 @@ export class GrpcServer implements Service {
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly params: GrpcServerParams) {
-    this.server = createServer(CHANNEL_OPTIONS);
-    const { dispatch, joinTokens = () => [], clock, logger, outbox, linkEndLimits: limits } = params;
+    const { dispatch, joinTokens = () => [], tls, clock, logger, outbox, linkEndLimits: limits } = params;
+    const asksWorkers = tls?.asksWorkers === true;
+    this.server = createServer({
+      ...CHANNEL_OPTIONS,
+      ...(asksWorkers ? { interceptors: [certificateInterceptor] } : {}),
+    });
+    const refusals = new RefusalLog(logger, () => clock.monotonicMs());
+    const onRefused: OnRefused = (refusal) => refusals.tell(refusal);
     // A health check needs no token.
     this.server.add(HealthDefinition, HealthServiceImpl(this.health));
-    this.server
-      .with(errorMiddleware(logger))
+    const guarded = this.server.with(errorMiddleware(logger));
+    (asksWorkers ? guarded.with(requireCertificate(onRefused)) : guarded)
       .with(joinTokenMiddleware(joinTokens))
       .add(
         WorkerServiceDefinition,
-        createWorkerService({ dispatch, sockets: this.sockets, clock, logger, outbox, limits }),
+        createWorkerService({ dispatch, sockets: this.sockets, asksWorkers, onRefused, clock, logger, outbox, limits }),
       );
   }
 
@@ -84,11 +95,12 @@ export class GrpcServer implements Service {
   }
 
   private async listen(): Promise<void> {
-    const { host, port, logger } = this.params;
+    const { host, port, tls, logger } = this.params;
     this.sockets.start();
-    this.boundPort = await this.server.listen(`${host.includes(':') ? `[${host}]` : host}:${port}`);
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    this.boundPort = await this.server.listen(address, tls && new WorkerCredentials(tls));
     this.health.setStatus('healthy');
-    logger.info('gRPC listens', { host, port: this.boundPort });
+    logger.info('gRPC listens', { host, port: this.boundPort, tls: tls !== undefined });
   }
 
   /** grpc-js waits for ever for streams that do not end. */

@@ -22,22 +22,44 @@ import { type CallContext, ServerError, Status } from 'nice-grpc';
 import { endInTime, type LinkEndDeps } from './link-end.js';
 import type { PeerSockets } from './peer-sockets.js';
 import { toCloseError } from './to-server-error.js';
+import { foreignToCertificate, type OnRefused } from './worker-certificate.js';
 
 const GONE_REASONS: Partial<Record<GoneReason, LastWill['reason']>> = {
   [GoneReason.PROCESS_ENDED]: 'process_ended',
   [GoneReason.SUPERSEDED]: 'superseded',
 };
 
+/** Whose output it is; workers of the version before say nothing. */
+const WORKER_KEY = 'orchestrator-worker';
+const SESSION_KEY = 'orchestrator-session';
+
 export interface WorkerServiceDeps extends LinkEndDeps {
   dispatch: Dispatch;
   sockets: PeerSockets;
+  /** A worker may only speak for ids that its certificate names. */
+  asksWorkers: boolean;
+  onRefused: OnRefused;
   /** What may wait for a worker that does not read. */
   outbox?: OutboxLimits;
 }
 
 /** `WorkerService` on gRPC: what is decided is decided in `dispatch`; here are only streams and their ends. */
 export function createWorkerService(deps: WorkerServiceDeps): WorkerServiceImplementation {
-  const { dispatch, sockets } = deps;
+  const { dispatch, sockets, asksWorkers, onRefused } = deps;
+  /** Why the caller may not speak for this worker; undefined: it may. */
+  const whyForeign = (context: CallContext, worker: string): string | undefined => {
+    const reason = asksWorkers ? foreignToCertificate(context, worker) : undefined;
+    if (reason !== undefined) {
+      onRefused({ peer: context.peer, worker, reason });
+    }
+    return reason;
+  };
+  const requireOwn = (context: CallContext, worker: string): void => {
+    const reason = whyForeign(context, worker);
+    if (reason !== undefined) {
+      throw new ServerError(Status.PERMISSION_DENIED, reason);
+    }
+  };
   return {
     async *connect(request: AsyncIterable<WorkerMessage>, context: CallContext): AsyncGenerator<SchedulerMessage> {
       const { peer, signal } = context;
@@ -50,7 +72,11 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerServiceImple
       const onAbort = (): void => connection.end({ code: 'BROKEN', detail: 'the stream broke' });
       signal.addEventListener('abort', onAbort, { once: true });
       try {
-        void receiveAll(request, connection, () => (outbox.closeReason === undefined ? undefined : ended.promise));
+        const refusal = ({ message }: WorkerMessage): string | undefined =>
+          message?.$case === 'hello' ? whyForeign(context, message.value.workerId) : undefined;
+        void receiveAll(request, connection, refusal, () =>
+          outbox.closeReason === undefined ? undefined : ended.promise,
+        );
         yield* outbox;
       } finally {
         signal.removeEventListener('abort', onAbort);
@@ -63,14 +89,18 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerServiceImple
       }
     },
 
-    async *output(request: AsyncIterable<OutputMessage>, { signal }: CallContext): AsyncGenerator<OutputAck> {
+    async *output(request: AsyncIterable<OutputMessage>, context: CallContext): AsyncGenerator<OutputAck> {
+      const { metadata, signal } = context;
+      const writer = { worker: metadata.get(WORKER_KEY) ?? '', session: metadata.get(SESSION_KEY) ?? '' };
+      requireOwn(context, writer.worker);
       // Not reading on before it is stored is the back-pressure.
       for await (const message of request) {
-        yield await dispatch.acceptOutput(message, signal);
+        yield await dispatch.acceptOutput(message, signal, writer);
       }
     },
 
-    async gone(request: GoneRequest): Promise<GoneResponse> {
+    async gone(request: GoneRequest, context: CallContext): Promise<GoneResponse> {
+      requireOwn(context, request.workerId);
       const reason = GONE_REASONS[request.reason];
       if (reason === undefined) {
         throw new ServerError(Status.INVALID_ARGUMENT, `reason is ${request.reason}: expected one of this version`);
@@ -86,11 +116,17 @@ export function createWorkerService(deps: WorkerServiceDeps): WorkerServiceImple
 async function receiveAll(
   request: AsyncIterable<WorkerMessage>,
   connection: WorkerConnection,
+  refusal: (message: WorkerMessage) => string | undefined,
   closing: () => Promise<void> | undefined,
 ): Promise<void> {
   try {
     for await (const message of request) {
-      connection.receive(message);
+      const reason = refusal(message);
+      if (reason === undefined) {
+        connection.receive(message);
+      } else {
+        connection.end({ code: 'FOREIGN', detail: reason });
+      }
       const isClosing = closing();
       if (isClosing !== undefined) {
         await isClosing;

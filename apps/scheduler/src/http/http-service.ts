@@ -74,7 +74,7 @@ export class HttpService implements Service {
     this.#sockets.start();
     await this.#app.listen({ host, port });
     this.#port = (this.#app.server.address() as AddressInfo).port;
-    logger.info('HTTP listens', { host, port: this.#port });
+    logger.info('HTTP listens', { host, port: this.#port, tls: this.#params.tls !== undefined });
   }
 
   /**

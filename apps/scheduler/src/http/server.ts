@@ -1,5 +1,6 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
+import type { TlsFiles } from '../tls/tls-files.js';
 import { batchRoutes } from './batches.js';
 import { JOB_BODY_BYTES, parseBody } from './body-parser.js';
 import type { HttpDeps } from './deps.js';
@@ -16,10 +17,13 @@ import { openDocs, registerOpenApi } from './openapi.js';
 import { limitPipelining } from './pipelining.js';
 import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
 import { requireDeclaredRoutes } from './route-rules.js';
+import { followCertificate, transportOptions } from './transport.js';
 import { explainValidation } from './validation-errors.js';
 import { workerRoutes } from './workers.js';
 
 export interface HttpOptions extends GuardRules {
+  /** Undefined: plain text. */
+  tls?: TlsFiles | undefined;
   version: string;
 }
 
@@ -47,7 +51,10 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: LATE_BY_MS },
+    ...transportOptions(options.tls, {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: LATE_BY_MS,
+    }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     ajv: {
@@ -69,6 +76,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
       );
     },
   });
+  followCertificate(app.server, options.tls);
   const allowed = new AllowedMethods(app);
 
   limitPipelining(app);

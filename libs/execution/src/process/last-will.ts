@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 
 import { type Clock, sleep } from '@orchestrator/core';
 import { GoneReason, type WorkerServiceClient, WorkerServiceDefinition } from '@orchestrator/proto-types';
-import { createChannel, createClient, Metadata } from 'nice-grpc';
+import { type Channel, ChannelCredentials, createChannel, createClient, Metadata } from 'nice-grpc';
 
+import { readSecureContext, type SchedulerTls } from '../scheduler-tls.js';
 import type { LastWill } from '../wire.js';
 
 /** A scheduler that is gone for longer finds out by itself that the session is. */
 const LIMIT_MS = 10_000;
 const CALL_LIMIT_MS = 2_000;
 const PAUSE_MS = 250;
+/** As those of the worker's own connections. */
+const CHANNEL_OPTIONS = { 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_http_proxy': 0 };
 
 export interface LastWillParams {
   will: LastWill;
@@ -46,9 +49,17 @@ function joinTokenOf({ joinToken, joinTokenFile }: LastWill): string {
   }
 }
 
+/** Read anew each time, as the token is. */
+function credentialsOf(tls: SchedulerTls | undefined): ChannelCredentials {
+  return tls === undefined
+    ? ChannelCredentials.createInsecure()
+    : ChannelCredentials.createFromSecureContext(readSecureContext(tls));
+}
+
 async function tell(address: string, params: LastWillParams): Promise<boolean> {
-  const channel = createChannel(address);
+  let channel: Channel | undefined;
   try {
+    channel = createChannel(address, credentialsOf(params.will.tls), CHANNEL_OPTIONS);
     const client: WorkerServiceClient = createClient(WorkerServiceDefinition, channel);
     await client.gone(
       {
@@ -67,6 +78,6 @@ async function tell(address: string, params: LastWillParams): Promise<boolean> {
     // The next one may hear it.
     return false;
   } finally {
-    channel.close();
+    channel?.close();
   }
 }

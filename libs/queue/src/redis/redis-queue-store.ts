@@ -17,6 +17,7 @@ import type {
   NewJob,
   OutputChunk,
   OutputVerdict,
+  OutputWriter,
   PageRequest,
   PendingOrder,
   PoolRecovery,
@@ -217,9 +218,9 @@ export class RedisQueueStore implements QueueStore {
 
   // ---- output
 
-  async appendOutput(pool: string, chunks: readonly OutputChunk[]): Promise<OutputVerdict[]> {
+  async appendOutput(pool: string, chunks: readonly OutputChunk[], writer?: OutputWriter): Promise<OutputVerdict[]> {
     requireBatch('chunks', chunks);
-    return this.#calls.write(pool, appendOutput, { chunks, capBytes: this.#outputCapBytes }, { resend: true });
+    return this.#calls.write(pool, appendOutput, { chunks, writer, capBytes: this.#outputCapBytes }, { resend: true });
   }
 
   readOutput(pool: string, ulid: string, attempt: number): Promise<StoredOutput | undefined> {

@@ -8,7 +8,7 @@ import { silentLogger } from '@orchestrator/telemetry';
 import { startRedis, type TestRedis } from '@orchestrator/testing';
 
 import { GrpcServer, type GrpcServerParams } from '../grpc-server.js';
-import { StreamWorker } from './stream-worker.js';
+import { StreamWorker, type StreamWorkerParams } from './stream-worker.js';
 
 /** A gRPC server of a scheduler on a real Redis, and workers that dial it. */
 export interface GrpcBench {
@@ -16,16 +16,18 @@ export interface GrpcBench {
   dispatch: Dispatch;
   server: GrpcServer;
   address: string;
-  dial(over?: { token?: string; address?: string; id?: string; session?: string }): StreamWorker;
+  dial(over?: Partial<StreamWorkerParams>): StreamWorker;
   /** Ulid of a new job. */
   submit(spec?: Partial<JobSpec>): Promise<string>;
   job(ulid: string): Promise<Job>;
+  /** What is stored of its first start. */
+  output(ulid: string): Promise<string>;
   stop(): Promise<void>;
 }
 
 const newUlid = createUlids({ clock: systemClock, random: systemRandom });
 
-export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinTokens' | 'outbox' | 'linkEndLimits'> {
+export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinTokens' | 'tls' | 'outbox' | 'linkEndLimits'> {
   messageLimits?: MessageLimits;
 }
 
@@ -80,6 +82,10 @@ export async function startGrpcBench({ messageLimits, ...options }: GrpcBenchOpt
         throw new Error(`there is no job ${ulid}`);
       }
       return job;
+    },
+    async output(ulid) {
+      const { chunks = [] } = (await store.readOutput('default', ulid, 1)) ?? {};
+      return chunks.map(({ data }) => data.toString()).join('');
     },
     async stop() {
       workers.forEach((worker) => worker.hangUp());

@@ -7,12 +7,21 @@ import {
   type WorkerServiceClient,
   WorkerServiceDefinition,
 } from '@orchestrator/proto-types';
-import { createChannel, createClient, Metadata } from 'nice-grpc';
+import { type ChannelCredentials, createChannel, createClient, Metadata } from 'nice-grpc';
 
 type Message = NonNullable<SchedulerMessage['message']>;
 type ValueOf<C extends Message['$case']> = Extract<Message, { $case: C }>['value'];
 
 const LIMIT_MS = 10_000;
+
+export interface StreamWorkerParams {
+  address: string;
+  token?: string;
+  id?: string;
+  session?: string;
+  /** Default: plain text. */
+  credentials?: ChannelCredentials;
+}
 
 /** A worker on a real stream that does what a test says. */
 export class StreamWorker {
@@ -31,10 +40,10 @@ export class StreamWorker {
   private wakeWriter: () => void = () => undefined;
   private wakeReader: () => void = () => undefined;
 
-  constructor(params: { address: string; token?: string; id?: string; session?: string }) {
+  constructor(params: StreamWorkerParams) {
     this.id = params.id ?? `worker-${systemRandom.hex(3)}`;
     this.session = params.session ?? systemRandom.hex(8);
-    this.channel = createChannel(params.address, undefined, { 'grpc.use_local_subchannel_pool': 1 });
+    this.channel = createChannel(params.address, params.credentials, { 'grpc.use_local_subchannel_pool': 1 });
     this.client = createClient(WorkerServiceDefinition, this.channel);
     this.metadata = new Metadata(params.token === undefined ? {} : { authorization: `Bearer ${params.token}` });
     this.ended = this.read();

@@ -2,15 +2,19 @@
 -- Registers a session, or one more Hello of it, which counts as a renewal and gets a new, higher epoch.
 -- ARGV: session, worker, number (grows within the session), hasRun (1 = it was welcomed before), lease (ms),
 -- scheduler, info (JSON, opaque), slots.
--- Returns: welcome, epoch, draining (0|1) | session_dead, reason | superseded, by session | stale_hello, highest number.
+-- Returns: welcome, epoch, draining (0|1) | session_dead, reason | superseded, by session | stale_hello, highest number |
+-- foreign: the session is another worker's.
 -- The same number again from the same scheduler is a call sent again after a lost reply: answered as the first time.
 -- From unknown or alive -> alive.
 --- @include control
 local session, worker, number, hasRun = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local lease, scheduler, info, slots = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local key = sessionKey(session)
-local known = redis.call('HMGET', key, 'state', 'hello', 'scheduler', 'epoch', 'draining', 'reason', 'by')
+local known = redis.call('HMGET', key, 'state', 'hello', 'scheduler', 'epoch', 'draining', 'reason', 'by', 'worker')
 local state = known[1]
+if (known[8] or '') ~= '' and known[8] ~= worker then
+  return { 'foreign' } -- nothing of that worker is told
+end
 if state == 'dead' then
   return { 'session_dead', known[6] }
 end

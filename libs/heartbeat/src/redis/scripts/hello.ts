@@ -29,6 +29,8 @@ export const hello = defineScript<{ base: string; request: HelloRequest }, Hello
         return { status, bySession: first };
       case 'stale_hello':
         return { status, highest: Number(first) };
+      case 'foreign':
+        return { status };
       default:
         throw new TypeError(`hello.lua answered "${status}"`);
     }

@@ -1,9 +1,10 @@
-import type { OutputChunk, OutputVerdict } from '../../store.js';
+import type { OutputChunk, OutputVerdict, OutputWriter } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import { appendOutput as lua } from '../lua.js';
 
 export interface AppendOutputParams {
   chunks: readonly OutputChunk[];
+  writer?: OutputWriter | undefined;
   /** What is kept of each stream of each start. */
   capBytes: number;
 }
@@ -11,8 +12,10 @@ export interface AppendOutputParams {
 export const appendOutput = definePoolScript<AppendOutputParams, OutputVerdict[]>({
   name: 'append-output',
   lua,
-  args: ({ chunks, capBytes }) => [
+  args: ({ chunks, writer, capBytes }) => [
     capBytes,
+    writer?.session ?? '',
+    writer?.worker ?? '',
     ...chunks.flatMap(({ ulid, attemptId, fence, stream, offset, sequence, data }) => [
       ulid,
       attemptId,
