@@ -65,7 +65,7 @@ export interface ApiOptions extends TestRedisOptions {
   durability?: Durability;
   /** The way to Redis leads through `proxy`. Default false. */
   proxied?: boolean;
-  http?: Pick<HttpServiceParams, 'maxConnections' | 'takenWithinMs'>;
+  http?: Pick<HttpServiceParams, 'audit' | 'maxConnections' | 'takenWithinMs' | 'tls'>;
   maxWaiters?: number;
 }
 
@@ -111,6 +111,8 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiBench> {
       connected: () => 0,
       leader: { isLeader: false, term: undefined },
       redisAnswers: async () => true,
+      auditLost: () => 0,
+      certificateSecondsLeft: () => 86_400,
     }),
     newUlid: createUlids({ clock: systemClock, random: systemRandom }),
     clock: systemClock,
