@@ -339,7 +339,8 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
       // A job that the store believes unowned is taken back from a lost tail only by whom we know to have it.
       const holder =
         isKnown && 'outcome' in report ? { session: this.session, worker: this.worker, number } : undefined;
-      const told = holder === undefined ? report : { ...report, holder };
+      // Who knows the name of an attempt of another session must not end it.
+      const told = { ...report, by: this.session, ...(holder === undefined ? {} : { holder }) };
       this.deps.pools.of(attempt.pool).report(this, attempt.ref, told);
     }
   }

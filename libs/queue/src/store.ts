@@ -163,7 +163,13 @@ export interface AttemptKey {
   fence: number;
 }
 
-export interface Settlement extends AttemptKey {
+/** What a worker says of an attempt. */
+export interface Report extends AttemptKey {
+  /** The session that says so: to another's than the job's the attempt is `stale`. Without it whoever knows its name may. */
+  by?: string;
+}
+
+export interface Settlement extends Report {
   outcome: 'succeeded' | 'failed' | 'cancelled';
   end: AttemptEnd;
   /** False: do not retry, whatever the rule says. */
@@ -182,7 +188,7 @@ export interface Settlement extends AttemptKey {
  */
 export type SettleVerdict = 'accepted' | 'repeated' | 'stale';
 
-export interface GiveBack extends AttemptKey {
+export interface GiveBack extends Report {
   reason: ReturnReason;
   started: boolean;
 }

@@ -36,6 +36,16 @@ describe('give back', () => {
     expect((await q.events()).at(-1)).toBe(`returned ${job.ulid} 0 worker-of-session-a`);
   });
 
+  it('takes nothing back that another session says, though it knows the attempt', async () => {
+    const job = await q.run();
+
+    const verdicts = await q.store.giveBack(q.pool, [{ ...returned(job), by: 'session-b' }]);
+
+    expect(verdicts).toEqual(['stale']);
+    expect((await q.record(job.ulid))['state']).toBe('running');
+    expect(await q.store.giveBack(q.pool, [{ ...returned(job), by: job.session }])).toEqual(['accepted']);
+  });
+
   it.each(FREE_RETURN_REASONS)('takes back what had started for free when the reason is %s', async (reason) => {
     const job = await q.run();
 

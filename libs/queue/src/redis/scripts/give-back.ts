@@ -15,6 +15,7 @@ export const giveBack = definePoolScript<readonly WithRandom<GiveBack>[], Settle
       one.ulid,
       one.attemptId,
       one.fence,
+      one.by ?? '',
       one.reason,
       Number(FREE_RETURN_REASONS.includes(one.reason)),
       Number(one.started),

@@ -48,6 +48,16 @@ describe('settle', () => {
     return found;
   }
 
+  it('accepts nothing that another session says, though it knows the attempt', async () => {
+    const job = await q.run();
+
+    const verdicts = await q.store.settle(q.pool, [{ ...failure(job), by: 'session-b' }]);
+
+    expect(verdicts).toEqual(['stale']);
+    expect((await q.record(job.ulid))['state']).toBe('running');
+    expect(await q.store.settle(q.pool, [{ ...success(job), by: job.session }])).toEqual(['accepted']);
+  });
+
   it('accepts a success: the end is kept with the job, which expires after its retention', async () => {
     const job = await q.run(aJob({ retainMs: 5_000, batchId: 'b1' }));
     const end = success(job).end;

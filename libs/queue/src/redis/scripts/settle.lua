@@ -3,7 +3,7 @@
 -- A result from a lost tail adopts the job and ends it in one step.
 -- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] cap of output in bytes for each stream,
 --   ARGV[5] number of attempts, then for each:
---   ULID, attempt, fence, session that ran it or '', its worker, number of the start or 0,
+--   ULID, attempt, fence, session that reports it or '', session that ran it or '', its worker, number of the start or 0,
 --   outcome (succeeded | failed | cancelled), 1 when it may be retried, 1 when it was frozen once,
 --   exit code or '', end (AttemptEnd as JSON), a random number in [0, 1), number of chunks of output, then for each:
 --   "stdout" or "stderr", offset, sequence, bytes. Kept like those of append-output, with an accepted end only.
@@ -63,13 +63,14 @@ end
 local cap = num()
 local reply = {}
 for i = 1, num() do
-  local ulid, attempt, fence, session, worker, start, outcome = arg(), arg(), num(), arg(), arg(), num(), arg()
+  local ulid, attempt, fence, by, session, worker = arg(), arg(), num(), arg(), arg(), arg()
+  local start, outcome = num(), arg()
   local retryable, wasFrozen, exitCode, ended, random = arg() == '1', arg() == '1', num(), arg(), num()
   local job = load(ulid)
   if session ~= '' and isLost(job, fence, session) then
     adopt(job, attempt, fence, session, worker, job.epoch, start)
   end
-  local verdict = close(job, attempt, fence)
+  local verdict = close(job, attempt, fence, by)
   takeOutput(verdict == 'held' and job, cap)
   if verdict == 'held' then
     verdict = 'accepted'

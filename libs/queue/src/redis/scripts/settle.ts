@@ -20,6 +20,7 @@ export const settle = definePoolScript<SettleParams, SettleVerdict[]>({
       end.ulid,
       end.attemptId,
       end.fence,
+      end.by ?? '',
       end.holder?.session ?? '',
       end.holder?.worker ?? '',
       end.holder?.number ?? 0,

@@ -49,10 +49,12 @@ local function move(job, state, score, ...)
 end
 
 -- Whether this attempt may end the job's run: 'held', 'repeated' (the last one that was closed by its own report), or
--- 'stale'. Marks a held one, so that the move to come notes it as closed.
-local function close(job, attempt, fence)
+-- 'stale'. Marks a held one, so that the move to come notes it as closed. `by`: the session that says so, or ''.
+local function close(job, attempt, fence, by)
   if not job or job.attempt ~= attempt or job.fence ~= fence then
     return 'stale'
+  elseif by ~= '' and job.session ~= by then
+    return 'stale' -- it is another's: who knows its name must not end it
   elseif job.state ~= 'running' then
     return job.closed == attempt and 'repeated' or 'stale'
   end
