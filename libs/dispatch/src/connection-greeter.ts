@@ -104,12 +104,12 @@ export class ConnectionGreeter {
       },
     });
     const requeued = answers.reduce((sum, answer) => sum + answer.requeued, 0);
+    this.deps.versions.saw('worker', hello.workerId, hello.version);
     stream.logger.info('worker welcomed', { epoch, hello: hello.number, held: hello.held.length, requeued });
     if (draining && !hello.draining) {
       stream.drain('asked for while it was away');
     }
     for (const answer of answers) {
-    this.deps.versions.saw('worker', hello.workerId, hello.version);
       this.open(hello, epoch, answer);
     }
     for (const { holdings } of unanswered) {

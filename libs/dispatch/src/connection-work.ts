@@ -7,9 +7,16 @@ import type { PoolDispatchers } from './pool-dispatchers.js';
 import { PoolTurns } from './pool-turns.js';
 import { type WedgeSample, WEDGED_BEATS } from './wedge-watch.js';
 
+/**
+ * Jobs that one worker may have beyond its slots, whatever it grants: each Hello and each death walks through all that it
+ * has, in one step of Redis.
+ */
+const MAX_BEYOND_SLOTS = 1_000;
+
 /** What one worker may be given, was given and has reported, since its Welcome. */
 export class ConnectionWork {
   private credit = new CreditAccount();
+  private slots = 0;
   private strange = 0;
   private readonly outstanding = new OutstandingAttempts();
   /** Those whose gates are open for its epoch. */
@@ -32,7 +39,8 @@ export class ConnectionWork {
   }
 
   /** A Welcome: no credit, and it holds these. */
-  restart(attemptIds: Iterable<string>): void {
+  restart(attemptIds: Iterable<string>, slots: number): void {
+    this.slots = slots;
     this.credit = new CreditAccount();
     this.strange = 0;
     this.outstanding.restart(attemptIds);
@@ -61,8 +69,10 @@ export class ConnectionWork {
 
   /** What this pool may claim for it now. */
   share(pool: string): CreditShare | undefined {
-    const share = this.pools.has(pool) ? this.credit.available() : undefined;
-    if (share === undefined || share.max === 0) {
+    const room = this.slots + MAX_BEYOND_SLOTS - this.outstanding.size - this.credit.underWay;
+    const credit = this.pools.has(pool) ? this.credit.available() : undefined;
+    const share = credit && { max: Math.min(credit.max, room), free: Math.min(credit.free, room) };
+    if (share === undefined || share.max <= 0) {
       return undefined;
     }
     return this.turns.mayTake(pool, (other) => this.dispatchers.of(other).hasAppetite) ? share : undefined;

@@ -25,6 +25,11 @@ export class CreditAccount {
     return this.beyond;
   }
 
+  /** Reserved by claims that are not answered yet. */
+  get underWay(): number {
+    return this.reserved;
+  }
+
   /** A total that is lower than an earlier one is ignored: what was granted may have been used. */
   grant(granted: number, prefetch: number): void {
     if (granted >= this.total) {

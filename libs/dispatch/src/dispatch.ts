@@ -91,6 +91,8 @@ export interface Dispatch {
   isServing(session: string): boolean;
   /** How many workers are served here. */
   connected(): number;
+  /** How many pools are looked after here, for the sake of workers. */
+  knownPools(): number;
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
@@ -98,10 +100,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? HEARTBEAT_INTERVAL_MS;
   const leaseMs = options.leaseMs ?? LEASE_MS;
   const counters = createCounters();
+  const versions = new VersionWatch(options.version, logger);
   const connections = new Connections();
   const base = { store, registry, news, clock, random, logger, counters };
   const promoter = new Promoter({
-  const versions = new VersionWatch(options.version, logger);
     ...base,
     onPromoted: (pool) => pools.hurry(pool),
     onQueued: (pool, queued) => pools.sawQueued(pool, queued),
@@ -109,6 +111,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const pools = new PoolDispatchers({
     ...base,
     onPool: (pool) => promoter.watch(pool),
+    onUnused: (pool) => promoter.forget(pool),
     onNextDue: (pool, inMs) => promoter.aim(pool, inMs),
   });
   const carrier = new DeathCarrier({ ...base, onFreed: (pool) => pools.hurry(pool) });
@@ -117,11 +120,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const connectionDeps = {
     ...base,
     schedulerId,
+    version: options.version,
+    versions,
     leaseMs,
     heartbeatIntervalMs,
     messageLimits: options.messageLimits,
-    version: options.version,
-    versions,
     renewer: new HeartbeatRenewer(registry),
     pools,
     connections,
@@ -141,10 +144,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const balancer = new WorkerBalancer({
     ...base,
     schedulerId,
+    versions,
     workers: () => connections.list(),
     settledMs: options.settledMs,
   });
-    versions,
   const election = new LeaderElection({
     lock: options.lock,
     candidate: schedulerId,
@@ -170,5 +173,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     gone: (will) => acceptLastWill(willDeps, will),
     isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,
+    knownPools: () => pools.list().length,
   };
 }

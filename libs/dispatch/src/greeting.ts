@@ -49,7 +49,9 @@ export interface GreetingDeps {
 /** What is frozen waits for it, and Redis has other things to do after a restart. */
 const ASK_UNSURE_MS = 500;
 /** Each one costs a dispatcher and a reconcile at every Hello. */
-const MAX_POOLS = 100;
+export const MAX_POOLS = 100;
+/** Twice what a worker may be configured to have. */
+const MAX_SLOTS = 2_000;
 /** Of all that only people read: each look at the registry, one a second, reads it of every worker. */
 const MAX_INFO_CHARS = 16 * 1024;
 
@@ -64,6 +66,9 @@ export function checkHello(hello: Hello): void {
   if (length > MAX_INFO_CHARS) {
     const expected = `expected at most ${MAX_INFO_CHARS}`;
     throw new InvalidValueError('labels', `labels, version and host have ${length} characters: ${expected}`);
+  }
+  if (hello.slots > MAX_SLOTS) {
+    throw new InvalidValueError('slots', `slots is ${hello.slots}: expected at most ${MAX_SLOTS}`);
   }
   hello.pools.forEach((pool, index) => requirePoolName(pool, `pools[${index}]`));
 }

@@ -115,6 +115,11 @@ export class PoolDispatcher {
     return this.queued > 0;
   }
 
+  /** No worker here is for it, and nothing is left to be done. */
+  get isUnused(): boolean {
+    return this.assignees.size === 0 && this.unrecorded === 0 && this.loop === undefined;
+  }
+
   /** Reports that the store does not have yet. */
   get unrecorded(): number {
     return this.settlements.size + this.giveBacks.size;

@@ -1,6 +1,12 @@
 import { PoolDispatcher, type PoolDispatcherDeps } from './pool-dispatcher.js';
 
-/** The dispatchers of the pools that workers here are for. */
+/** So many are kept, used or not: a worker that comes back finds its own. */
+const KEPT_POOLS = 200;
+
+/**
+ * The dispatchers of the pools that workers here are for. Workers name them, so those that nobody uses any more are
+ * dropped when there are many.
+ */
 export class PoolDispatchers {
   private readonly byPool = new Map<string, PoolDispatcher>();
 
@@ -8,12 +14,15 @@ export class PoolDispatchers {
     private readonly deps: PoolDispatcherDeps & {
       /** The first time that a worker here is for this pool. */
       onPool(pool: string): void;
+      /** No longer. */
+      onUnused(pool: string): void;
     },
   ) {}
 
   of(pool: string): PoolDispatcher {
     let dispatcher = this.byPool.get(pool);
     if (dispatcher === undefined) {
+      this.dropUnused();
       dispatcher = new PoolDispatcher(pool, this.deps);
       this.byPool.set(pool, dispatcher);
       this.deps.onPool(pool);
@@ -33,5 +42,18 @@ export class PoolDispatchers {
 
   list(): PoolDispatcher[] {
     return [...this.byPool.values()];
+  }
+
+  private dropUnused(): void {
+    if (this.byPool.size < KEPT_POOLS) {
+      return;
+    }
+    for (const [pool, dispatcher] of this.byPool) {
+      if (dispatcher.isUnused) {
+        this.byPool.delete(pool);
+        void dispatcher.stop();
+        this.deps.onUnused(pool);
+      }
+    }
   }
 }

@@ -43,6 +43,12 @@ export class Promoter implements Service {
     }
   }
 
+  /** No worker here is for it; where it has jobs it is found in the list again. */
+  forget(pool: string): void {
+    void this.byPool.get(pool)?.stop();
+    this.byPool.delete(pool);
+  }
+
   /** A claim has told when the next job of a pool is due. */
   aim(pool: string, inMs: number): void {
     this.byPool.get(pool)?.aim(inMs);

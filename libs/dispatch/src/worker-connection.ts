@@ -19,6 +19,7 @@ import type { Connections } from './connections.js';
 import { toReports, type WireReport } from './from-wire.js';
 import { checkHello, type Greeted, type PoolAnswer } from './greeting.js';
 import { MessageBudget, type MessageLimits, PULSE_LIMITS } from './message-budget.js';
+import { HELLO_WITHIN_MS, HelloGuard } from './hello-guard.js';
 import type { PoolDispatchers } from './pool-dispatchers.js';
 import { toAssignMessages, toCancelMessage, toRef } from './to-wire.js';
 import type { WedgeSample } from './wedge-watch.js';
@@ -57,6 +58,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   private readonly work: ConnectionWork;
   private readonly budget: MessageBudget;
   private readonly pulse: MessageBudget;
+  private readonly hellos: HelloGuard;
   private readonly greeter: ConnectionGreeter;
   private readonly heartbeats: ConnectionHeartbeats;
 
@@ -68,6 +70,9 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     this.work = new ConnectionWork(this, deps.pools);
     this.budget = new MessageBudget(deps.clock, deps.messageLimits);
     this.pulse = new MessageBudget(deps.clock, PULSE_LIMITS);
+    this.hellos = new HelloGuard(deps.clock, () => {
+      this.end({ code: 'PROTOCOL', detail: `it said no Hello within ${HELLO_WITHIN_MS} ms` });
+    });
     this.greeter = new ConnectionGreeter(this, deps, this.ended.signal);
     this.heartbeats = new ConnectionHeartbeats(this, deps);
     deps.connections.add(this);
@@ -158,6 +163,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
       return;
     }
     this.ended.abort();
+    this.hellos.close();
     this.suspend();
     this.deps.connections.remove(this);
     this.link.close(reason);
@@ -262,10 +268,11 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
     if (draining && !hello.draining) {
       this.drainTold = false;
     }
-    this.work.restart([
+    const heldNow = [
       ...idsOf(answers.flatMap(({ verdicts }) => verdicts.filter(({ kind }) => kind !== VerdictKind.GONE))),
       ...unanswered.flatMap(({ holdings }) => holdings.refs.map(({ attemptId }) => attemptId)),
-    ]);
+    ];
+    this.work.restart(heldNow, hello.slots);
     this.heartbeats.restart();
     this.deps.connections.welcomed(this);
   }
@@ -298,6 +305,11 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
       checkHello(hello);
     } catch (error) {
       this.end({ code: 'PROTOCOL', detail: (error as Error).message });
+      return;
+    }
+    const refusal = this.hellos.refuse(hello);
+    if (refusal !== undefined) {
+      this.end(refusal);
       return;
     }
     this.suspend();
