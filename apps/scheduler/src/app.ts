@@ -8,12 +8,14 @@ import { createLogger } from '@orchestrator/telemetry';
 
 import { CloseDelay } from './close-delay.js';
 import { asksForTokens, openAccess } from './access/open-access.js';
+import { openAudit } from './audit/open-audit.js';
 import type { SchedulerConfig } from './config.js';
 import { isLoopback } from './config-rules.js';
 import { CredentialFiles } from './credentials/credential-files.js';
 import { openJoinTokens } from './credentials/join-tokens.js';
 import { openRedisPassword } from './credentials/redis-password.js';
 import { GrpcServer } from './grpc/grpc-server.js';
+import { toJoinRefusal } from './grpc/join-refusal.js';
 import type { SchedulerStatus } from './http/deps.js';
 import { HttpService } from './http/http-service.js';
 import { LongPolls } from './http/long-polls.js';
@@ -26,6 +28,7 @@ import { RedisWatch } from './redis/redis-watch.js';
 import { SchedulerPresence } from './scheduler-presence.js';
 import { SchedulerState } from './scheduler-state.js';
 import { createCertificateWatch } from './tls/certificate-watch.js';
+import { openRedisAuthority } from './tls/redis-authority.js';
 import { openTls } from './tls/tls-files.js';
 import { version } from './version.js';
 
@@ -64,6 +67,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     random,
   });
 
+  const audit = openAudit(config, { clock, logger: part('audit') });
   const tls = openTls(config, { files: credentials, clock, logger: part('tls') });
 
   // Redis: what is kept there, and the way to it.
@@ -72,6 +76,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     target,
     lockUrls: config.lock.nodes,
     password: openRedisPassword(config, credentials),
+    authority: openRedisAuthority(config, credentials),
     schedulerId: id,
     logger: part('redis'),
   });
@@ -112,6 +117,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     host: config.grpc.host,
     port: config.grpc.port,
     joinTokens: openJoinTokens(config, credentials),
+    onRefused: (refusal) => audit.refusals.record(toJoinRefusal(refusal, clock.wallMs())),
     tls,
     dispatch,
     clock,
@@ -141,6 +147,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     connected: () => dispatch.connected(),
     leader: dispatch.leader,
     redisAnswers: () => watch.answers(),
+    auditLost: () => audit.lost(),
     certificateSecondsLeft: tls && (() => tls.secondsLeft()),
   });
   const http: HttpService = new HttpService({
@@ -149,6 +156,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     allowedHosts: config.http.allowedHosts,
     access: openAccess(config, credentials, { clock, logger: part('access') }),
     rateLimit: config.http.rateLimit,
+    audit: { log: audit.log, refusals: audit.refusals, clock },
     tls,
     version,
     clock,
@@ -169,7 +177,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   });
 
   for (const warning of warnings) {
-    logger.warn('the configuration has something unknown', { warning });
+    logger.warn('something about the configuration', { warning });
   }
   if (asksForTokens(config) && config.tls.cert === undefined && !isLoopback(config.http.host)) {
     logger.warn('tokens are asked for without TLS: whoever is on the way can read and use them', {
@@ -184,6 +192,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   // to Redis.
   const services: Service[] = [
     { name: 'log', start: async () => undefined, stop: () => logger.close() },
+    audit.service,
     credentials,
     ...(tls === undefined ? [] : [createCertificateWatch({ files: tls, clock, random, logger: part('tls') })]),
     watch,

@@ -28,6 +28,7 @@ import { DEFAULT_PREFIX, type Durability, DURABILITY_EXPECTS, parseDurability } 
 import { LOG_LEVELS } from '@orchestrator/telemetry';
 
 import { NEW_TOKEN } from './access/new-token.js';
+import { VERIFY_AUDIT } from './audit/verify-audit.js';
 import { crossCheck } from './config-rules.js';
 
 /** Variables with our prefix that other parts of the product read. */
@@ -203,7 +204,7 @@ export function loadSchedulerConfig(
     argv,
     env,
     crossCheck,
-    commands: [NEW_TOKEN],
+    commands: [NEW_TOKEN, VERIFY_AUDIT],
     knownEnv: OTHERS_VARIABLES,
   });
 }

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import './hide-arguments.js';
+
 import { writeSync } from 'node:fs';
 
 import { ConfigError, readCommand } from '@orchestrator/config';
@@ -7,13 +9,18 @@ import { runUntilSignal } from '@orchestrator/lifecycle';
 
 import { answerNewToken, NEW_TOKEN } from './access/new-token.js';
 import { createSchedulerApp } from './app.js';
+import { answerVerifyAudit, VERIFY_AUDIT } from './audit/verify-audit.js';
 import { loadSchedulerConfig } from './config.js';
 
 const EXIT_BAD_CONFIG = 2;
 const EXIT_FAILED = 1;
 
 async function main(): Promise<void> {
-  const command = readCommand(process.argv.slice(2), [NEW_TOKEN]);
+  const command = readCommand(process.argv.slice(2), [NEW_TOKEN, VERIFY_AUDIT]);
+  if (command?.flag === VERIFY_AUDIT.flag) {
+    process.exitCode = await answerVerifyAudit(command.value, process.stdout);
+    return;
+  }
   if (command !== undefined) {
     process.stdout.write(answerNewToken(command.value, systemRandom));
     return;

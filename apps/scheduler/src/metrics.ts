@@ -7,6 +7,8 @@ export interface MetricsSources {
   connected(): number;
   leader: { isLeader: boolean; term: number | undefined };
   redisAnswers(): Promise<boolean>;
+  /** Entries that the audit log could not keep. */
+  auditLost(): number;
   /** Undefined without TLS. */
   certificateSecondsLeft?: (() => number) | undefined;
 }
@@ -40,6 +42,7 @@ export class SchedulerMetrics {
   constructor(sources: MetricsSources) {
     const { counters, leader } = sources;
     this.#showCounters(counters);
+    this.#showAuditLost(sources);
     this.#showGauge('orchestrator_workers_connected', 'Workers that this scheduler serves.', () => sources.connected());
     this.#showGauge('orchestrator_leader', '1 if this scheduler leads.', () => Number(leader.isLeader));
     this.#showGauge('orchestrator_term', 'The term it leads under; 0 when it does not lead.', () => leader.term ?? 0);
@@ -99,6 +102,18 @@ export class SchedulerMetrics {
       collect: () => {
         refused.reset();
         byCode.forEach(([code, key]) => refused.inc({ code }, counters[key]));
+      },
+    });
+  }
+
+  #showAuditLost(sources: MetricsSources): void {
+    const lost = new Counter({
+      name: 'orchestrator_audit_lost_total',
+      help: 'Entries that the audit log could not keep, as on a full disk.',
+      registers: [this.#registry],
+      collect: () => {
+        lost.reset();
+        lost.inc(sources.auditLost());
       },
     });
   }

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import './hide-arguments.js';
+
 import { ConfigError } from '@orchestrator/config';
 import { systemClock } from '@orchestrator/core';
 import { runUntilSignal } from '@orchestrator/lifecycle';

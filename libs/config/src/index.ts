@@ -24,6 +24,8 @@ export {
   showDuration,
   text,
 } from './formats.js';
+export type { ProgramHost } from './secret-arguments.js';
+export { hideSecretArguments } from './secret-arguments.js';
 export type { SecretText } from './secret-file.js';
 export {
   readSecretFile,

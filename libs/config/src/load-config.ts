@@ -70,7 +70,12 @@ export function loadConfig<S extends ConfigSchema>(
   if (flags.printConfig) {
     return { outcome: 'answer', text: renderConfig(settings, (named) => valueOf(store, named)) };
   }
-  const warnings = unknown.map((name) => `the environment variable ${name} is not known and was ignored`);
+  const warnings = [
+    ...unknown.map((name) => `the environment variable ${name} is not known and was ignored`),
+    ...flags.given
+      .filter((given) => secretsOf(given).length > 0)
+      .map(({ from }) => `a secret was given as ${from}: others on this machine could see it; a file hides it`),
+  ];
   return { outcome: 'run', config, warnings, secrets };
 }
 
@@ -109,9 +114,14 @@ function take(given: GivenValue, store: Store, secrets: string[], problems: Conf
     problems.push({ key, ...shown, rule: `expected ${setting.format.expects} (from ${from})` });
     return;
   }
-  const own = setting.sensitive && typeof parsed === 'string' ? [parsed] : [];
-  secrets.push(...own, ...(setting.format.secrets?.(parsed) ?? []));
+  secrets.push(...secretsOf(given));
   store.set(key, [parsed] satisfies Boxed);
+}
+
+function secretsOf({ named: { setting }, value }: GivenValue): string[] {
+  const parsed = setting.format.parse(value);
+  const own = setting.sensitive && typeof parsed === 'string' ? [parsed] : [];
+  return [...own, ...(parsed === undefined ? [] : (setting.format.secrets?.(parsed) ?? []))];
 }
 
 function validate(store: Store): void {

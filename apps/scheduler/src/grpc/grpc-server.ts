@@ -21,6 +21,8 @@ export interface GrpcServerParams {
   port: number;
   /** Any of those that hold now. None: everybody may join. */
   joinTokens?: () => readonly string[];
+  /** Told of each call that was refused for who makes it. */
+  onRefused?: OnRefused;
   /** Undefined: plain text. With an authority of workers each must present a certificate with its id. */
   tls?: TlsFiles | undefined;
   dispatch: Dispatch;
@@ -62,12 +64,15 @@ export class GrpcServer implements Service {
       ...(asksWorkers ? { interceptors: [certificateInterceptor] } : {}),
     });
     const refusals = new RefusalLog(logger, () => clock.monotonicMs());
-    const onRefused: OnRefused = (refusal) => refusals.tell(refusal);
+    const onRefused: OnRefused = (refusal) => {
+      refusals.tell(refusal);
+      params.onRefused?.(refusal);
+    };
     // A health check needs no token.
     this.server.add(HealthDefinition, HealthServiceImpl(this.health));
     const guarded = this.server.with(errorMiddleware(logger));
     (asksWorkers ? guarded.with(requireCertificate(onRefused)) : guarded)
-      .with(joinTokenMiddleware(joinTokens))
+      .with(joinTokenMiddleware(joinTokens, onRefused))
       .add(
         WorkerServiceDefinition,
         createWorkerService({ dispatch, sockets: this.sockets, asksWorkers, onRefused, clock, logger, outbox, limits }),

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
 import type { TlsFiles } from '../tls/tls-files.js';
+import { type AuditHookDeps, registerAudit } from './audit-hook.js';
 import { batchRoutes } from './batches.js';
 import { JOB_BODY_BYTES, parseBody } from './body-parser.js';
 import type { HttpDeps } from './deps.js';
@@ -22,6 +23,8 @@ import { explainValidation } from './validation-errors.js';
 import { workerRoutes } from './workers.js';
 
 export interface HttpOptions extends GuardRules {
+  /** Where changes and refusals are written down. */
+  audit?: AuditHookDeps;
   /** Undefined: plain text. */
   tls?: TlsFiles | undefined;
   version: string;
@@ -86,6 +89,9 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   app.addHook('onRequest', async (_request, reply) => {
     void reply.headers(SECURITY_HEADERS);
   });
+  if (options.audit !== undefined) {
+    registerAudit(app, options.audit);
+  }
   await guardRoutes(app, options);
   app.addHook('onRequest', async (request) => {
     if (!['identity', undefined].includes(request.headers['content-encoding']?.toLowerCase())) {

@@ -1,0 +1,39 @@
+import type { Clock } from '@orchestrator/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import type { AuditEntry, AuditLog } from '../audit/audit-entry.js';
+import type { Refusals } from '../audit/refusals.js';
+
+export interface AuditHookDeps {
+  log: AuditLog;
+  refusals: Refusals;
+  clock: Clock;
+}
+
+/** Who may not, or not now: told in numbers, also of routes that change nothing. */
+const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
+
+/** One entry for each request that changes something, or was meant to. Of what it carried only ids are told. */
+export function registerAudit(app: FastifyInstance, { log, refusals, clock }: AuditHookDeps): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const entry = toEntry(request, reply, clock.wallMs());
+    if (REFUSED.has(reply.statusCode)) {
+      refusals.record(entry);
+    } else if (request.routeOptions.config.audit !== undefined) {
+      log.record(entry);
+    }
+  });
+}
+
+function toEntry(request: FastifyRequest, reply: FastifyReply, atMs: number): AuditEntry {
+  const { statusCode: status } = reply;
+  return {
+    atMs,
+    action: request.routeOptions.config.audit ?? 'access.check',
+    who: request.caller?.name,
+    from: request.socket.remoteAddress ?? 'unknown',
+    targets: request.auditTargets ?? [],
+    outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
+    status,
+  };
+}

@@ -1,0 +1,82 @@
+import { systemClock } from '@orchestrator/core';
+import { ManualClock } from '@orchestrator/testing';
+
+import type { AuditEntry } from '../audit/audit-entry.js';
+import { Refusals } from '../audit/refusals.js';
+import { type ApiBench, startApi } from '../testing/a-server.js';
+import { tableOf, testToken } from '../testing/tokens.js';
+
+const ADMIN = testToken('rules', 'admin');
+const VIEWER = testToken('reads', 'viewer');
+const SECRET = 'a-secret-of-the-job';
+
+describe('the audit log of the API', () => {
+  let api: ApiBench;
+  const told: AuditEntry[] = [];
+  const clock = new ManualClock();
+  const audit = { record: (entry: AuditEntry) => void told.push(entry) };
+
+  const toldOf = async (call: () => Promise<unknown>): Promise<AuditEntry[]> => {
+    told.length = 0;
+    await call();
+    // Written when the answer is: what comes after it has gone through the same queue.
+    await api.get('/healthz');
+    return [...told];
+  };
+
+  beforeAll(async () => {
+    const refusals = new Refusals({ audit, clock });
+    api = await startApi({
+      tokens: tableOf(ADMIN, VIEWER),
+      http: { audit: { log: audit, refusals, clock: systemClock } },
+    });
+  });
+  afterAll(() => api.stop());
+
+  it('has an entry for a job that was submitted: who, from where, which, and nothing of its content', async () => {
+    let id = '';
+    const entries = await toldOf(async () => {
+      const job = { name: 'build', command: `echo ${SECRET}`, env: { PASSWORD: SECRET }, stdin: SECRET };
+      id = (await api.post('/api/v1/jobs', job, ADMIN.headers)).body.id;
+    });
+
+    expect(entries).toEqual([
+      {
+        atMs: expect.any(Number),
+        action: 'job.submit',
+        who: 'rules',
+        from: '127.0.0.1',
+        targets: [id],
+        outcome: 'done',
+        status: 201,
+      },
+    ]);
+    expect(JSON.stringify(entries)).not.toContain(SECRET);
+  });
+
+  it('has one for what did not work, too', async () => {
+    const missing = `default:${'0'.repeat(25)}1`;
+    const entries = await toldOf(() => api.post(`/api/v1/jobs/${missing}/cancel`, undefined, ADMIN.headers));
+
+    expect(entries).toMatchObject([
+      { action: 'job.cancel', who: 'rules', targets: [missing], outcome: 'refused', status: 404 },
+    ]);
+  });
+
+  it('has none for reading', async () => {
+    expect(await toldOf(() => api.get('/api/v1/jobs', VIEWER.headers))).toEqual([]);
+  });
+
+  it('has one for each of the first refusals: a role too small, a wrong token, without the token', async () => {
+    const entries = await toldOf(async () => {
+      await api.post('/api/v1/jobs', { name: 'a', command: 'true' }, VIEWER.headers);
+      await api.get(`/api/v1/jobs?token=${SECRET}`, { authorization: `Bearer ${SECRET}` });
+    });
+
+    expect(entries).toMatchObject([
+      { action: 'job.submit', who: 'reads', outcome: 'refused', status: 403 },
+      { action: 'access.check', who: undefined, outcome: 'refused', status: 401 },
+    ]);
+    expect(JSON.stringify(entries)).not.toContain(SECRET);
+  });
+});
