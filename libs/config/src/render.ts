@@ -64,5 +64,10 @@ function defaultOf(named: NamedSetting): string {
 }
 
 function shown({ setting }: NamedSetting, value: unknown): unknown {
-  return setting.sensitive ? MASK : setting.format.show(value as NonNullable<unknown>);
+  return setting.sensitive && !isEmpty(value) ? MASK : setting.format.show(value as NonNullable<unknown>);
+}
+
+/** A map or list of secrets without any has nothing to hide. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
