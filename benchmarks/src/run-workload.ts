@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,7 +8,7 @@ import type { BenchRedis } from './bench-redis.js';
 import type { Participant, RoundResult, Run, Workload } from './workload.js';
 
 const LEAST_JOBS = 20;
-const GONE_WITHIN_MS = 10_000;
+const GONE_WITHIN_MS = 5_000;
 
 export interface WorkloadResult {
   workload: Workload;
@@ -62,7 +62,6 @@ async function inFolder<T>(
   const { redis, scale } = params;
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   process.env['BENCH_RUN'] = folder;
-  mkdirSync(folder, { recursive: true });
   await redis.empty();
   const note = (text: string): void => {
     notes.push(text);
@@ -76,12 +75,13 @@ async function inFolder<T>(
       note,
     });
     await nothingLeft(folder);
+    rmSync(folder, { recursive: true, force: true });
     return answer;
   } catch (error) {
-    throw new Error(`${id}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${id}: ${message}\nits logs stay in ${folder}`, { cause: error });
   } finally {
     delete process.env['BENCH_RUN'];
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -15,7 +15,9 @@ export async function withProduct<T>(
     await product.stop();
     return result;
   } catch (error) {
-    throw new Error(`${String(error)}\n${product.describe()}`, { cause: error });
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${product.describe()}`, {
+      cause: error,
+    });
   } finally {
     await generator.close();
     await product.kill();
