@@ -33,8 +33,14 @@ function checkRedis({ redis }: SchedulerConfig, given: ReadonlySet<string>): Con
     : [];
 }
 
-function checkTls({ tls }: SchedulerConfig): ConfigProblem[] {
+function checkTls({ tls, redis, lock }: SchedulerConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
+  if (redis.ca !== undefined && ![redis.name ?? redis.url, ...lock.nodes].some((url) => url.startsWith('rediss://'))) {
+    problems.push({
+      key: 'redis.ca',
+      rule: 'expected an address that begins with rediss://, too: no other one is over TLS',
+    });
+  }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     const [missing, other] = tls.cert === undefined ? ['tls.cert', 'tls.key'] : ['tls.key', 'tls.cert'];
     problems.push({ key: missing, rule: `expected the path of a file, since ${other} is set` });

@@ -2,6 +2,8 @@ import { HOST_PORT_PATTERN, maskUrl, splitList, urlSecrets } from './formats.js'
 import { type Format, Setting, type SettingOptions } from './setting.js';
 
 const CREDENTIALS = /^redis:\/\/[^\s@/,]*@/;
+/** Of the master: with TLS there may be a scheme alone. */
+const PREFIX = /^(?:redis:\/\/[^\s@/,]*@|rediss:\/\/(?:[^\s@/,]*@)?)/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Addresses of Redis Sentinels: host:port, or with the password that they ask for. */
@@ -25,11 +27,10 @@ export function redisSentinels(options: SettingOptions<readonly string[]>): Sett
 export function redisMasterName(options: SettingOptions<string | undefined>): Setting<string | undefined> {
   const format: Format<string> = {
     name: 'name',
-    expects: 'a name such as mymaster, or redis://user:password@mymaster/0 where the master asks for a password',
+    expects:
+      'a name such as mymaster, or redis://user:password@mymaster/0 where the master asks for a password, or rediss:// with TLS',
     parse: (value) =>
-      typeof value === 'string' && NAME.test(value.replace(CREDENTIALS, '').replace(/\/\d{1,3}$/, ''))
-        ? value
-        : undefined,
+      typeof value === 'string' && NAME.test(value.replace(PREFIX, '').replace(/\/\d{1,3}$/, '')) ? value : undefined,
     show: maskUrl,
     secrets: urlSecrets,
   };

@@ -2,19 +2,22 @@ import { Redis } from 'ioredis';
 
 import type { ConnectionOptions } from './connection-options.js';
 import { SentinelRedis, type SentinelTarget } from './sentinel-redis.js';
+import { toTls } from './to-tls.js';
 
 /** What happened on a connection, for whoever logs it. */
 export interface RedisEvents {
   onError?(error: Error): void;
 }
 
-/** One server, as "redis://127.0.0.1:6379" or "unix:///path/to/redis.sock", or the Sentinels that know which it is. */
+/** One server, as "redis://127.0.0.1:6379", "rediss://host:6379" (TLS) or "unix:///path/to/redis.sock", or the Sentinels that know which it is. */
 export type RedisTarget = { url: string } | SentinelTarget;
 
 export type CreateRedisOptions = RedisEvents &
   RedisTarget & {
     /** Shown by CLIENT LIST. */
     connectionName: string;
+    /** Authority (PEM) of rediss:// addresses. Default: those that Node knows. */
+    ca?: string | undefined;
   };
 
 /** A call that was not answered by then is rejected; it may still be executed. */
@@ -54,9 +57,23 @@ export function setPassword(redis: Redis, password: string): void {
   redis.options.password = password;
 }
 
-function connectionTo(target: RedisTarget, options: ConnectionOptions): Redis {
+/** The authority from now on: of each connection over TLS that is made, or made anew. */
+export function setAuthority(redis: Redis, ca: string): void {
+  const { options } = redis;
+  if (options.tls !== undefined) {
+    options.tls = toTls(ca);
+  }
+  if (options.sentinelTLS !== undefined) {
+    options.sentinelTLS = toTls(ca);
+  }
+}
+
+function connectionTo(target: CreateRedisOptions, options: ConnectionOptions): Redis {
   if ('sentinels' in target) {
     return new SentinelRedis(target, options);
+  }
+  if (target.url.startsWith('rediss://')) {
+    return new Redis(target.url, { ...options, tls: toTls(target.ca) });
   }
   return target.url.startsWith('unix://')
     ? new Redis({ ...options, path: target.url.slice('unix://'.length) })

@@ -1,12 +1,16 @@
 import { Redis } from 'ioredis';
 
 import type { ConnectionOptions } from './connection-options.js';
+import { toTls } from './to-tls.js';
 
 /** Where Redis is, as its Sentinels tell. */
 export interface SentinelTarget {
   /** "host:port" of each that is known, or "redis://:password@host:port", with the same password for all. */
   sentinels: readonly string[];
-  /** The Sentinels' name of the master, or "redis://user:password@name/2" where it has a password or a database. */
+  /**
+   * The Sentinels' name of the master, or "redis://user:password@name/2" where it has a password or a database. With
+   * rediss:// master and Sentinels are spoken to over TLS.
+   */
   name: string;
 }
 
@@ -24,7 +28,7 @@ const SENTINEL_PORT = 26_379;
 export class SentinelRedis extends Redis {
   #isClosed = false;
 
-  constructor(target: SentinelTarget, options: ConnectionOptions) {
+  constructor(target: SentinelTarget & { ca?: string | undefined }, options: ConnectionOptions) {
     super({ ...options, ...toOptions(target) });
     this.on('end', () => {
       if (this.#isClosed) {
@@ -47,7 +51,7 @@ export class SentinelRedis extends Redis {
   }
 }
 
-function toOptions({ sentinels, name }: SentinelTarget): ConnectionOptions {
+function toOptions({ sentinels, name, ca }: SentinelTarget & { ca?: string | undefined }): ConnectionOptions {
   const nodes = sentinels.map((text) => toUrl(text));
   const guarded = nodes.find(({ password }) => password !== '');
   const master = toUrl(name);
@@ -60,6 +64,9 @@ function toOptions({ sentinels, name }: SentinelTarget): ConnectionOptions {
     db: Number(master.pathname.slice(1)),
     ...credentials(master, 'username', 'password'),
     ...(guarded === undefined ? {} : credentials(guarded, 'sentinelUsername', 'sentinelPassword')),
+    ...(master.protocol === 'rediss:'
+      ? { tls: toTls(ca), sentinelTLS: toTls(ca), enableTLSForSentinelMode: true }
+      : {}),
     failoverDetector: true,
     sentinelCommandTimeout: SENTINEL_ANSWER_MS,
     sentinelRetryStrategy: () => SENTINEL_RETRY_MS,
@@ -68,7 +75,7 @@ function toOptions({ sentinels, name }: SentinelTarget): ConnectionOptions {
 }
 
 function toUrl(text: string): URL {
-  return new URL(text.startsWith('redis://') ? text : `redis://${text}`);
+  return new URL(/^rediss?:/.test(text) ? text : `redis://${text}`);
 }
 
 function credentials<U extends string, P extends string>(

@@ -30,6 +30,8 @@ export interface SentinelGroupOptions {
   replicas?: number;
   /** More arguments for every redis-server. */
   args?: string[];
+  /** Files for TLS, as redis-server takes them: then nobody of the group speaks plain text. */
+  tlsArgs?: string[];
 }
 
 const NAME = 'main';
@@ -42,7 +44,8 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
   const processes: RedisServer[] = [];
   const clients: Redis[] = [];
   const connect = (port: number): Redis => {
-    const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: 3, commandTimeout: 1_000 });
+    const tls = options.tlsArgs === undefined ? {} : { tls: { rejectUnauthorized: false } };
+    const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: 3, commandTimeout: 1_000, ...tls });
     client.on('error', () => undefined);
     clients.push(client);
     return client;
@@ -53,7 +56,20 @@ export async function startSentinelGroup(options: SentinelGroupOptions = {}): Pr
   };
   const start = async (args: string[], file?: string): Promise<{ port: number; process: RedisServer }> => {
     const port = await freePort();
-    const process = await startRedisProcess({ port, args, ...(file === undefined ? {} : { file }) });
+    const tls = options.tlsArgs && [
+      '--port',
+      '0',
+      '--tls-port',
+      String(port),
+      '--tls-replication',
+      'yes',
+      ...options.tlsArgs,
+    ];
+    const process = await startRedisProcess({
+      port,
+      args: [...args, ...(tls ?? [])],
+      ...(file === undefined ? {} : { file }),
+    });
     processes.push(process);
     return { port, process };
   };

@@ -1,5 +1,5 @@
 import type { Service } from '@orchestrator/lifecycle';
-import { createRedis, type RedisTarget, setPassword } from '@orchestrator/redis';
+import { createRedis, type RedisTarget, setAuthority, setPassword } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
 
@@ -11,6 +11,8 @@ export interface RedisConnectionsParams {
   lockUrls: readonly string[];
   /** From a file; for each of them whose address has none. */
   password?: CredentialFile<string> | undefined;
+  /** Of rediss:// addresses. */
+  authority?: CredentialFile<string> | undefined;
   /** Shown by CLIENT LIST. */
   schedulerId: string;
   logger: Logger;
@@ -18,6 +20,8 @@ export interface RedisConnectionsParams {
 
 /** What Redis says of a password that is wrong or missing. */
 const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR Client sent AUTH)/;
+/** What Node and OpenSSL say of a connection over TLS that did not come about. */
+const TLS_TROUBLE = /certificate|SSL routines|before secure TLS connection/;
 
 /**
  * One connection for each kind of work, so that none stands in the way of another: submissions behind dispatching,
@@ -32,17 +36,23 @@ export class RedisConnections implements Service {
   readonly locks: readonly Redis[];
   readonly #all: readonly Redis[];
   #refusal: string | undefined;
+  #tlsTrouble: string | undefined;
 
-  constructor({ target, lockUrls, password, schedulerId, logger }: RedisConnectionsParams) {
+  constructor({ target, lockUrls, password, authority, schedulerId, logger }: RedisConnectionsParams) {
     const connect = (role: string, to: RedisTarget): Redis =>
       createRedis({
         ...to,
         connectionName: `${schedulerId}:${role}`,
+        ca: authority?.value,
         onError: ({ message }) => {
           logger.debug('an error on a connection to Redis', { role, error: message });
           if (REFUSED.test(message) && message !== this.#refusal) {
             this.#refusal = message;
             logger.error('Redis refuses the password that is configured, or asks for one', { role, reason: message });
+          }
+          if (TLS_TROUBLE.test(message) && message !== this.#tlsTrouble) {
+            this.#tlsTrouble = message;
+            logger.error('no TLS with Redis: see redis.ca and the names in its certificate', { role, reason: message });
           }
         },
       });
@@ -55,6 +65,10 @@ export class RedisConnections implements Service {
     if (password !== undefined) {
       this.#follow(password);
     }
+    authority?.onChange((ca) => {
+      this.#tlsTrouble = undefined;
+      this.#all.forEach((redis) => setAuthority(redis, ca));
+    });
   }
 
   /** Connections that are open stay so: Redis does not ask them again. */
