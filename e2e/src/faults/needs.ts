@@ -11,12 +11,11 @@ import type { Need } from './scenario.js';
 export const MEMORY_CGROUPS = '/sys/fs/cgroup/memory';
 
 /** Of these, what this machine does not offer. */
-export async function missing(needs: readonly Need[]): Promise<Need[]> {
-  const found = await Promise.all(needs.map(offers));
-  return needs.filter((_, index) => found[index] !== true);
+export function missing(needs: readonly Need[]): Need[] {
+  return needs.filter((need) => !offers(need));
 }
 
-async function offers(need: Need): Promise<boolean> {
+function offers(need: Need): boolean {
   switch (need) {
     case 'a local redis-server':
       return !usesContainers();

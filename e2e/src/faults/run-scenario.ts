@@ -32,7 +32,7 @@ export interface RunOptions {
 /** Runs one scenario on a cluster of its own. Never rejects. */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
   const { id, title, promise, needs = [] } = scenario;
-  const lacking = await missing(needs);
+  const lacking = missing(needs);
   if (lacking.length > 0) {
     const text = `not run here: needs ${lacking.join(', ')}`;
     return { id, title, promise, outcome: 'not run', text, seconds: 0, errorLines: 0 };

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -30,13 +30,10 @@ export function previousCommit(): string {
 }
 
 /** Whether this checkout's history has it: a shallow clone or a tarball has not. */
-export async function hasPreviousCommit(): Promise<boolean> {
-  try {
-    await execute('git', ['cat-file', '-e', `${previousCommit()}^{commit}`], { cwd: ROOT });
-    return true;
-  } catch {
-    return existsSync(join(FOLDER, previousCommit()));
-  }
+export function hasPreviousCommit(): boolean {
+  const commit = previousCommit();
+  const git = spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT, stdio: 'ignore' });
+  return git.status === 0 || existsSync(join(FOLDER, commit));
 }
 
 /**
