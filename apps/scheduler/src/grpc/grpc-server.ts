@@ -6,13 +6,14 @@ import type { Logger } from '@orchestrator/telemetry';
 import { createServer, type Server } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
 
+import { connectionLimit } from '../sockets/connection-limit.js';
 import type { TlsFiles } from '../tls/tls-files.js';
 import { WorkerCredentials } from '../tls/worker-credentials.js';
-import { joinTokenMiddleware } from './join-token.js';
 import type { LinkEndLimits } from './link-end.js';
-import { PeerSockets } from './peer-sockets.js';
+import { type PeerLimits, PeerSockets } from './peer-sockets.js';
+import { doorman } from './doorman.js';
 import { errorMiddleware } from './to-server-error.js';
-import { certificateInterceptor, type OnRefused, RefusalLog, requireCertificate } from './worker-certificate.js';
+import { certificateInterceptor, type OnRefused, RefusalLog } from './worker-certificate.js';
 import { createWorkerService } from './worker-service.js';
 
 export interface GrpcServerParams {
@@ -32,6 +33,10 @@ export interface GrpcServerParams {
   outbox?: OutboxLimits | undefined;
   /** How long a closed link has to end. Default `DEFAULT_LINK_END_LIMITS`. */
   linkEndLimits?: LinkEndLimits | undefined;
+  /** How many connections there may be. Default: what the descriptors of this process allow. */
+  maxConnections?: number | undefined;
+  /** Default `DEFAULT_PEER_LIMITS`. */
+  peerLimits?: PeerLimits | undefined;
   /** How long stopping waits for calls to end by themselves. Default `SHUTDOWN_LIMIT_MS`. */
   shutdownLimitMs?: number;
 }
@@ -44,6 +49,10 @@ const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': 2_000,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  // A worker has two, and one more at its end; a proxy before several workers opens another connection.
+  'grpc.max_concurrent_streams': 100,
+  // Kept about each stream and connection for a debugger that nobody runs.
+  'grpc.enable_channelz': 0,
 };
 
 /** The port that workers dial. Stop `dispatch.streams` before it: it moves the workers away in good order. */
@@ -51,7 +60,7 @@ export class GrpcServer implements Service {
   readonly name = 'grpc server';
   private readonly server: Server;
   private readonly health = HealthState();
-  private readonly sockets = new PeerSockets((port) => port === (this.boundPort ?? port));
+  private readonly sockets: PeerSockets;
   private boundPort: number | undefined;
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -59,23 +68,32 @@ export class GrpcServer implements Service {
   constructor(private readonly params: GrpcServerParams) {
     const { dispatch, joinTokens = () => [], tls, clock, logger, outbox, linkEndLimits: limits } = params;
     const asksWorkers = tls?.asksWorkers === true;
-    this.server = createServer({
-      ...CHANNEL_OPTIONS,
-      ...(asksWorkers ? { interceptors: [certificateInterceptor] } : {}),
+    this.sockets = new PeerSockets({
+      isOurPort: (port) => port === (this.boundPort ?? port),
+      limit: params.maxConnections ?? connectionLimit(),
+      clock,
+      logger,
+      limits: params.peerLimits,
     });
     const refusals = new RefusalLog(logger, () => clock.monotonicMs());
     const onRefused: OnRefused = (refusal) => {
       refusals.tell(refusal);
       params.onRefused?.(refusal);
     };
-    // A health check needs no token.
+    const { sockets } = this;
+    this.server = createServer({
+      ...CHANNEL_OPTIONS,
+      interceptors: [
+        ...(asksWorkers ? [certificateInterceptor] : []),
+        doorman({ sockets, asksWorkers, joinTokens, onRefused }),
+      ],
+    });
     this.server.add(HealthDefinition, HealthServiceImpl(this.health));
-    const guarded = this.server.with(errorMiddleware(logger));
-    (asksWorkers ? guarded.with(requireCertificate(onRefused)) : guarded)
-      .with(joinTokenMiddleware(joinTokens, onRefused))
+    this.server
+      .with(errorMiddleware(logger))
       .add(
         WorkerServiceDefinition,
-        createWorkerService({ dispatch, sockets: this.sockets, asksWorkers, onRefused, clock, logger, outbox, limits }),
+        createWorkerService({ dispatch, sockets, asksWorkers, onRefused, clock, logger, outbox, limits }),
       );
   }
 

@@ -1,8 +1,13 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 
-import { type ServerInterceptor, ServerInterceptingCall, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import {
+  type Metadata,
+  type ServerInterceptor,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+} from '@grpc/grpc-js';
 import type { Logger } from '@orchestrator/telemetry';
-import { type CallContext, ServerError, type ServerMiddleware, Status } from 'nice-grpc';
+import type { CallContext } from 'nice-grpc';
 
 /** Names in a worker's certificate, or why there are none. */
 type Presented = { names: readonly string[] } | { refused: string };
@@ -31,21 +36,15 @@ export const certificateInterceptor: ServerInterceptor = (_method, call) =>
       }),
   });
 
-/** Refuses every call of who has no certificate of ours, before anything of it is read. */
-export function requireCertificate(onRefused: OnRefused): ServerMiddleware {
-  return async function* certificate(call, context) {
-    const presented = readPresented(context);
-    if ('refused' in presented) {
-      onRefused({ peer: context.peer, reason: `its certificate: ${presented.refused}` });
-      throw new ServerError(Status.UNAUTHENTICATED, `the certificate was refused: ${presented.refused}`);
-    }
-    return yield* call.next(call.request, context);
-  };
+/** Why a call has no certificate of ours behind it; undefined: it has. */
+export function whyNoCertificate(metadata: Metadata): string | undefined {
+  const presented = readPresented(metadata.get(KEY)[0]?.toString());
+  return 'refused' in presented ? presented.refused : undefined;
 }
 
 /** Why the certificate behind a call is not that of this worker; undefined: it is. */
 export function foreignToCertificate(context: CallContext, worker: string): string | undefined {
-  const presented = readPresented(context);
+  const presented = readPresented(context.metadata.get(KEY));
   const names = 'names' in presented ? presented.names : [];
   return worker !== '' && names.some((name) => standsFor(name, worker))
     ? undefined
@@ -69,8 +68,7 @@ export function namesOf({
   return [...new Set([common, dns].flat())];
 }
 
-function readPresented({ metadata }: CallContext): Presented {
-  const text = metadata.get(KEY);
+function readPresented(text: string | undefined): Presented {
   return text === undefined ? { refused: 'none was asked for' } : (JSON.parse(decodeURIComponent(text)) as Presented);
 }
 

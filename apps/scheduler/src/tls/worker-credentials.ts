@@ -10,7 +10,7 @@ export const HANDSHAKE_LIMIT_MS = 10_000;
  * TLS for gRPC. A new certificate is for new connections; those that are open live on.
  *
  * A worker without a certificate of ours is let in so far that it can be told so: with `rejectUnauthorized` it would see
- * nothing but a connection that is closed. Every service but the health check stands behind `requireCertificate`.
+ * nothing but a connection that is closed. Every service but the health check stands behind the doorman.
  */
 export class WorkerCredentials extends ServerCredentials {
   constructor(files: TlsFiles) {

@@ -27,7 +27,10 @@ export interface GrpcBench {
 
 const newUlid = createUlids({ clock: systemClock, random: systemRandom });
 
-export interface GrpcBenchOptions extends Pick<GrpcServerParams, 'joinTokens' | 'tls' | 'outbox' | 'linkEndLimits'> {
+export interface GrpcBenchOptions extends Pick<
+  GrpcServerParams,
+  'joinTokens' | 'tls' | 'outbox' | 'linkEndLimits' | 'maxConnections' | 'peerLimits'
+> {
   messageLimits?: MessageLimits;
 }
 
