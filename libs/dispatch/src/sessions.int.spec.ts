@@ -32,6 +32,20 @@ describe('sessions of workers', () => {
     expect(dispatch.connected()).toBe(1);
   });
 
+  it('says its version, and warns once of a worker that is too far from it', async () => {
+    const { dispatch, lines } = await t.scheduler({ version: '1.4.0' });
+    const worker = new ScriptedWorker().open(dispatch);
+
+    worker.hello({ version: '1.2.9' });
+    const welcome = await worker.inbox.take('welcome');
+    worker.hello({ version: '1.2.9' });
+    await worker.inbox.take('welcome', ({ helloNumber }) => helloNumber === 2);
+
+    expect(welcome.schedulerVersion).toBe('1.4.0');
+    const warnings = lines.filter(({ level, fields }) => level === 'warn' && fields['version'] === '1.2.9');
+    expect(warnings.map(({ fields }) => fields)).toMatchObject([{ worker: worker.id, own: '1.4.0' }]);
+  });
+
   it('ends a stream whose first message is not a Hello', async () => {
     const { dispatch } = await t.scheduler();
     const worker = new ScriptedWorker().open(dispatch);

@@ -22,6 +22,32 @@ describe('WorkerSession: Hello and epochs', () => {
     ]);
   });
 
+  it('warns of a scheduler whose version is too far from its own, naming both', () => {
+    const bench = new SessionBench();
+    bench.session.attach();
+    bench.sent();
+
+    bench.session.receive(welcome({ schedulerId: 'scheduler-9', schedulerVersion: '0.3.1' }));
+
+    expect(bench.session.isWelcomed).toBe(true);
+    expect(bench.warnings).toEqual([
+      [
+        expect.stringContaining('more than 1 minor version away'),
+        { scheduler: 'scheduler-9', version: '0.3.1', own: '0.1.0' },
+      ],
+    ]);
+  });
+
+  it('says nothing of a scheduler from before Welcome named its version', () => {
+    const bench = new SessionBench();
+    bench.session.attach();
+    bench.sent();
+
+    bench.session.receive(welcome({ schedulerVersion: '' }));
+
+    expect(bench.warnings).toEqual([]);
+  });
+
   it('no epoch is current from a Hello until its own Welcome: sends nothing', () => {
     const bench = new SessionBench();
     bench.session.attach();

@@ -1,5 +1,5 @@
 import type { WorkerMessage } from '@orchestrator/proto-types';
-import { silentLogger } from '@orchestrator/telemetry';
+import { type LogFields, silentLogger } from '@orchestrator/telemetry';
 import { ManualClock } from '@orchestrator/testing';
 
 import { WorkerSession } from '../session.js';
@@ -22,6 +22,7 @@ export class SessionBench {
   readonly clock = new ManualClock();
   readonly left: string[] = [];
   readonly drains: string[] = [];
+  readonly warnings: [string, LogFields | undefined][] = [];
   runner!: FakeRunner;
   readonly session: WorkerSession;
 
@@ -33,7 +34,7 @@ export class SessionBench {
       uptimeMs: () => this.clock.monotonicMs(),
       createRunner: (_, events) => (this.runner = new FakeRunner(events)),
       usage: () => ({ load: 0, memoryUsedBytes: 1, memoryTotalBytes: 2 }),
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (message, fields) => this.warnings.push([message, fields]) },
       link: {
         wake: () => undefined,
         wakeOutput: () => undefined,
