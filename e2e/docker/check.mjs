@@ -2,6 +2,7 @@ import { whatIsMissing } from './engine.mjs';
 import { imageSteps } from './image-steps.mjs';
 import { Project, secondsSince } from './project.mjs';
 import { runSteps } from './run-steps.mjs';
+import { secureSteps } from './secure-steps.mjs';
 
 /**
  * Builds the images and brings the compose file up and down, in a project of its own of which nothing stays.
@@ -16,7 +17,7 @@ export async function checkDocker() {
   }
   const project = await Project.create();
   const removed = removeOnSignal(project);
-  const steps = [...imageSteps, ...runSteps];
+  const steps = [...imageSteps, ...runSteps, ...secureSteps];
   let passed = 0;
   try {
     for (const step of steps) {

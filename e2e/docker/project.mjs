@@ -17,7 +17,9 @@ export class Project {
     this.name = name;
     this.command = command;
     this.url = `http://127.0.0.1:${port}`;
+    this.port = port;
     this.environment = { IMAGE_TAG: name, HTTP_PORT: String(port) };
+    this.files = ['docker-compose.yml'];
   }
 
   get images() {
@@ -27,7 +29,7 @@ export class Project {
   /** Rejects when it fails, with all that it said; else resolves with that and the seconds that it took. */
   async compose(...args) {
     const [program, ...first] = this.command;
-    const all = [...first, '-p', this.name, ...args];
+    const all = [...first, '-p', this.name, ...this.files.flatMap((file) => ['-f', file]), ...args];
     const since = performance.now();
     const done = await run(program, all, { capture: true, env: this.environment });
     if (!done.ok) {
@@ -74,11 +76,8 @@ export class Project {
     await run(program, args, { capture: true });
   }
 
-  async request(path, { method = 'GET', body, token } = {}) {
-    const headers = {
-      ...(body && { 'content-type': 'application/json' }),
-      ...(token && { authorization: `Bearer ${token}` }),
-    };
+  request(path, { method = 'GET', body } = {}) {
+    const headers = body && { 'content-type': 'application/json' };
     return fetch(`${this.url}${path}`, { method, headers, body: body && JSON.stringify(body) });
   }
 

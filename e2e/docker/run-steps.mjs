@@ -13,7 +13,8 @@ const SWEPT_WITHIN_MS = 10_000;
 
 /** Of a command that tries what it should not be able to, and leaves three processes behind. */
 const NOSY = `
-id -u; grep CapEff /proc/self/status
+id -u; grep -E 'CapBnd|NoNewPrivs' /proc/self/status
+grep -q ' / [a-z0-9]* ro,' /proc/self/mounts && echo "its root is read-only"
 touch here && echo "its directory is writable"
 touch /app/here 2>/dev/null && echo "THE PROGRAM IS WRITABLE"
 getent hosts redis && echo "REDIS IS IN REACH"
@@ -21,7 +22,9 @@ printf '#!/bin/sh\\necho what it wrote runs\\n' >/tmp/tool && chmod +x /tmp/tool
 setsid sh -c 'setsid sleep 4711 & setsid sleep 4712 &' & (sleep 4713 &)
 sleep 0.5`;
 const NOSY_SAYS = `1000
-CapEff:\t0000000000000000
+CapBnd:\t0000000000000000
+NoNewPrivs:\t1
+its root is read-only
 its directory is writable
 what it wrote runs
 `;
