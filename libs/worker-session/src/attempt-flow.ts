@@ -33,12 +33,27 @@ export class AttemptFlow {
   constructor(private readonly params: AttemptFlowParams) {}
 
   get freeSlots(): number {
+    return this.unheld - this.lent;
+  }
+
+  /** Assigned, and not running: there was no slot. */
+  get unstarted(): number {
+    return this.attempts.countOf('waiting') + this.attempts.countAhead - this.lent;
+  }
+
+  /** Slots that no command holds. */
+  private get unheld(): number {
     return Math.max(0, this.params.slots - this.attempts.busySlots);
+  }
+
+  /** Of those, what may run of what was handed over ahead: never more than there is of that. */
+  private get lent(): number {
+    return Math.min(this.unheld, this.attempts.countAhead);
   }
 
   /** Something has not come to its end yet. */
   get isBusy(): boolean {
-    return this.attempts.countOf('waiting', 'running', 'frozen', 'flushing', 'returning', 'closing') > 0;
+    return this.attempts.countOf('waiting', 'queued', 'running', 'frozen', 'flushing', 'returning', 'closing') > 0;
   }
 
   /** Takes over what was assigned, in its order; starts what has a slot. */
@@ -53,18 +68,51 @@ export class AttemptFlow {
     this.params.onChange();
   }
 
-  /** A slot became free, or the lease good again. */
+  /** A slot became free, or the lease good again. In the order of assignment, whatever runs it. */
   startWaiting(): void {
-    if (this.closed || this.freeSlots === 0 || !this.params.lease.valid) {
-      return;
+    if (!this.closed && this.params.lease.valid) {
+      let attempt = this.attempts.first('waiting');
+      while (attempt !== undefined && this.start(attempt)) {
+        attempt = this.attempts.first('waiting');
+      }
     }
-    for (const attempt of this.attempts.in('waiting').slice(0, this.freeSlots)) {
+    this.params.runner.lend(this.lent);
+  }
+
+  private start(attempt: Attempt): boolean {
+    const { runner, output } = this.params;
+    const ahead = runner.takesAhead(attempt.spec);
+    if (ahead ? this.unheld === 0 : this.freeSlots === 0) {
+      return false;
+    }
+    this.attempts.move(attempt, ahead ? 'queued' : 'running');
+    this.attempts.handAhead(attempt, ahead);
+    this.attempts.holdSlot(attempt, !ahead);
+    output.open(attempt.ref);
+    runner.run(attempt);
+    return true;
+  }
+
+  /** It was handed over ahead and has started by now. */
+  started(attempt: Attempt): void {
+    if (attempt.state === 'queued') {
       this.attempts.move(attempt, 'running');
-      this.attempts.holdSlot(attempt, true);
-      attempt.startedAtMs = this.params.clock.monotonicMs();
-      this.params.output.open(attempt.ref);
-      this.params.runner.run(attempt);
     }
+  }
+
+  /** True: it had not started, and never will; it is the caller's to move on. */
+  recall(attempt: Attempt): boolean {
+    if (attempt.state === 'queued' && this.params.runner.recall(attempt.ref.attemptId)) {
+      this.attempts.handAhead(attempt, false);
+      return true;
+    }
+    return attempt.state === 'waiting';
+  }
+
+  /** The runner has nothing of it any more. */
+  ended(attempt: Attempt): void {
+    this.attempts.handAhead(attempt, false);
+    this.attempts.move(attempt, 'flushing');
   }
 
   keepFinished(attempt: Attempt, report: FinishedAttempt): void {
@@ -76,6 +124,7 @@ export class AttemptFlow {
   keepReturned(attempt: Attempt, reason: ReturnReason, started: boolean): void {
     this.params.logger.info('attempt returned', { ...attemptFields(attempt), reason });
     this.params.output.drop(attempt.ref.attemptId);
+    this.attempts.handAhead(attempt, false);
     this.attempts.move(attempt, 'returned');
     this.params.reports.keepReturned({ attempt: attempt.ref, reason: toReturnReason(reason), started });
     this.params.onChange();
@@ -94,10 +143,10 @@ export class AttemptFlow {
 
   /** Not ours any more: killed, and nothing is reported. Its slot is free when nothing of it is left. */
   close(attempt: Attempt): void {
-    const wasRunning = isWithRunner(attempt) || attempt.state === 'returning';
     if (attempt.state === 'closing') {
       return;
     }
+    const wasRunning = !this.recall(attempt) && (isWithRunner(attempt) || attempt.state === 'returning');
     this.params.reports.forget(attempt.ref.attemptId);
     this.params.output.drop(attempt.ref.attemptId);
     if (!wasRunning) {
@@ -114,7 +163,7 @@ export class AttemptFlow {
 
   /** Kills what runs or is frozen, and gives it back. */
   returnRunning(reason: ReturnReason, which: (attempt: Attempt) => boolean = () => true): void {
-    for (const attempt of this.attempts.in('running', 'frozen').filter(which)) {
+    for (const attempt of this.attempts.in('queued', 'running', 'frozen').filter(which)) {
       this.attempts.move(attempt, 'returning');
       this.kill(attempt, () => {
         if (attempt.state === 'returning') {
@@ -155,15 +204,27 @@ export class AttemptFlow {
 
   private giveBackUnstarted(): void {
     this.unstartedTimer?.cancel();
+    const dueIn = [this.giveBack('queued'), this.giveBack('waiting')].filter((ms) => ms !== undefined);
+    if (dueIn.length > 0) {
+      this.unstartedTimer = this.params.clock.setTimer(Math.min(...dueIn), () => this.giveBackUnstarted());
+    }
+  }
+
+  /** Those that are due; answers when the next one is. */
+  private giveBack(state: 'queued' | 'waiting'): number | undefined {
     const now = this.params.clock.monotonicMs();
-    for (const attempt of this.attempts.in('waiting')) {
+    for (let attempt = this.attempts.first(state); attempt; attempt = this.attempts.first(state)) {
       const dueInMs = this.closed ? 0 : attempt.arrivedAtMs + UNSTARTED_AFTER_MS - now;
       if (dueInMs > 0) {
-        this.unstartedTimer = this.params.clock.setTimer(dueInMs, () => this.giveBackUnstarted());
-        return;
+        return dueInMs;
       }
-      this.keepReturned(attempt, 'unstarted', false);
+      if (this.recall(attempt)) {
+        this.keepReturned(attempt, 'unstarted', false);
+      } else {
+        this.started(attempt);
+      }
     }
+    return undefined;
   }
 
   private kill(attempt: Attempt, then: () => void): void {

@@ -3,7 +3,8 @@ import { type AttemptRef, type HeldAttempt, HeldState } from '@orchestrator/prot
 
 /**
  * - `waiting`: assigned, not started.
- * - `running`: handed to the runner.
+ * - `queued`: handed to the runner ahead of a slot; it may have started already.
+ * - `running`: handed to the runner, and started.
  * - `frozen`: stopped by the runner at the lease's end. It keeps its slot and goes on only when a scheduler says that it is
  *   still ours.
  * - `flushing`: ended; its output is not safe yet.
@@ -12,7 +13,7 @@ import { type AttemptRef, type HeldAttempt, HeldState } from '@orchestrator/prot
  * - `closing`: being killed, not ours any more: nothing is reported and nobody is told that we hold it.
  */
 export type AttemptState =
-  'waiting' | 'running' | 'frozen' | 'flushing' | 'returning' | 'finished' | 'returned' | 'closing';
+  'waiting' | 'queued' | 'running' | 'frozen' | 'flushing' | 'returning' | 'finished' | 'returned' | 'closing';
 
 export interface Attempt {
   readonly ref: AttemptRef;
@@ -22,10 +23,10 @@ export interface Attempt {
   /** Monotonic. */
   readonly arrivedAtMs: number;
   state: AttemptState;
-  /** From its start until its report was sent. */
+  /** From its start until its report was sent. Not of what was handed over ahead: those share what is lent. */
   holdsSlot: boolean;
-  /** Monotonic. */
-  startedAtMs: number;
+  /** It was handed over ahead, and has not ended. */
+  ahead: boolean;
   cancelling: boolean;
 }
 
@@ -33,6 +34,7 @@ export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'number' | 'traceparent'
 
 const HELD_STATES: Partial<Record<AttemptState, HeldState>> = {
   waiting: HeldState.RUNNING,
+  queued: HeldState.RUNNING,
   running: HeldState.RUNNING,
   frozen: HeldState.FROZEN,
   returning: HeldState.RUNNING,
@@ -43,19 +45,20 @@ const HELD_STATES: Partial<Record<AttemptState, HeldState>> = {
 
 /** Something of it is there to be killed, confirmed or ended: it is with the runner. */
 export function isWithRunner(attempt: Attempt): boolean {
-  return attempt.state === 'running' || attempt.state === 'frozen';
+  return attempt.state === 'queued' || attempt.state === 'running' || attempt.state === 'frozen';
 }
 
-/** What this session holds, in the order of assignment. */
+/** What this session holds. */
 export class Attempts {
   private readonly byId = new Map<string, Attempt>();
-  private readonly counts = new Map<AttemptState, number>();
+  private readonly byState = new Map<AttemptState, Set<Attempt>>();
   private slotsHeld = 0;
+  private handedAhead = 0;
 
   add(attempt: NewAttempt): Attempt {
-    const added: Attempt = { ...attempt, state: 'waiting', holdsSlot: false, startedAtMs: 0, cancelling: false };
+    const added: Attempt = { ...attempt, state: 'waiting', holdsSlot: false, ahead: false, cancelling: false };
     this.byId.set(attempt.ref.attemptId, added);
-    this.count('waiting', 1);
+    this.of('waiting').add(added);
     return added;
   }
 
@@ -64,8 +67,8 @@ export class Attempts {
   }
 
   move(attempt: Attempt, state: AttemptState): void {
-    this.count(attempt.state, -1);
-    this.count(state, 1);
+    this.of(attempt.state).delete(attempt);
+    this.of(state).add(attempt);
     attempt.state = state;
   }
 
@@ -76,9 +79,18 @@ export class Attempts {
     }
   }
 
+  /** It is with the runner ahead of a slot, or is no more. */
+  handAhead(attempt: Attempt, ahead: boolean): void {
+    if (attempt.ahead !== ahead) {
+      attempt.ahead = ahead;
+      this.handedAhead += ahead ? 1 : -1;
+    }
+  }
+
   remove(attempt: Attempt): void {
     if (this.byId.delete(attempt.ref.attemptId)) {
-      this.count(attempt.state, -1);
+      this.handAhead(attempt, false);
+      this.of(attempt.state).delete(attempt);
       this.holdSlot(attempt, false);
     }
   }
@@ -87,25 +99,34 @@ export class Attempts {
     return [...this.byId.values()];
   }
 
-  /** In the order of assignment. */
+  /** The first one of this state: of those that wait, the one that was assigned first. */
+  first(state: AttemptState): Attempt | undefined {
+    const [first] = this.of(state);
+    return first;
+  }
+
   in(...states: AttemptState[]): Attempt[] {
-    const found = this.countOf(...states) > 0;
-    return found ? [...this.byId.values()].filter((attempt) => states.includes(attempt.state)) : [];
+    return states.flatMap((state) => [...this.of(state)]);
   }
 
   countOf(...states: AttemptState[]): number {
-    return states.reduce((sum, state) => sum + (this.counts.get(state) ?? 0), 0);
+    return states.reduce((sum, state) => sum + this.of(state).size, 0);
   }
 
   get busySlots(): number {
     return this.slotsHeld;
   }
 
+  /** How many were handed over ahead and have not ended. */
+  get countAhead(): number {
+    return this.handedAhead;
+  }
+
   get size(): number {
     return this.byId.size;
   }
 
-  /** For a Hello: every attempt that was not seen recorded and is still ours. */
+  /** For a Hello: every attempt that was not seen recorded and is still ours, in the order of assignment. */
   held(): HeldAttempt[] {
     return [...this.byId.values()].flatMap((attempt) => {
       const state = HELD_STATES[attempt.state];
@@ -113,7 +134,11 @@ export class Attempts {
     });
   }
 
-  private count(state: AttemptState, by: number): void {
-    this.counts.set(state, this.countOf(state) + by);
+  private of(state: AttemptState): Set<Attempt> {
+    let found = this.byState.get(state);
+    if (found === undefined) {
+      this.byState.set(state, (found = new Set()));
+    }
+    return found;
   }
 }

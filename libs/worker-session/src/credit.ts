@@ -8,6 +8,9 @@ export interface CreditState {
   prefetch: number;
 }
 
+/** Of what is wanted beyond the free slots. */
+const TOP_UP = 0.25;
+
 /**
  * What a scheduler may assign: a total since the Welcome, so that an assignment and a credit that cross on the wire are
  * not counted twice. It never falls: what was granted may be on its way. Who wants less says Hello.
@@ -35,20 +38,24 @@ export class CreditLedger {
     this.assigned += count;
   }
 
-  /** The message to send when there is something to say that was not said before. */
+  /**
+   * The message to send when there is something to say that was not said before. A free slot is granted at once; what lies
+   * beyond is topped up in quarters, so that jobs are claimed in batches and not one for each that ended.
+   */
   next(state: CreditState): Credit | undefined {
     if (this.epoch === undefined) {
       return undefined;
     }
     const free = Math.max(0, state.freeSlots - state.waiting);
     const wanted = Math.max(0, state.freeSlots + state.prefetch - state.waiting);
-    const granted = Math.max(this.granted, this.assigned + wanted);
-    const prefetch = Math.max(0, granted - this.assigned - free);
-    if (granted === this.granted && prefetch === this.prefetch) {
+    const open = this.granted - this.assigned;
+    const saidFree = Math.max(0, open - this.prefetch);
+    const isTold = open >= wanted - Math.floor(state.prefetch * TOP_UP) && saidFree >= free;
+    if (isTold) {
       return undefined;
     }
-    this.granted = granted;
-    this.prefetch = prefetch;
-    return { epoch: this.epoch, granted, prefetch };
+    this.granted = Math.max(this.granted, this.assigned + wanted);
+    this.prefetch = Math.max(0, this.granted - this.assigned - free);
+    return { epoch: this.epoch, granted: this.granted, prefetch: this.prefetch };
   }
 }

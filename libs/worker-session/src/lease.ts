@@ -15,6 +15,11 @@ export class Lease {
     this.until = Math.max(this.until, sentAtUptimeMs + leaseMs);
   }
 
+  /** On the uptime clock. */
+  get untilMs(): number {
+    return this.until;
+  }
+
   get valid(): boolean {
     return this.uptimeMs() < this.until;
   }

@@ -50,7 +50,13 @@ describe('LocalRunner', () => {
       createHandlers: options.handlers
         ? (events) => {
             handlerEvents = events;
-            return { ...threads.executor, run: ({ attemptId }) => void threads.calls.push(`run ${attemptId}`) };
+            return {
+              ...threads.executor,
+              run: ({ attemptId }) => void threads.calls.push(`run ${attemptId}`),
+              setSlots: () => undefined,
+              setLease: () => undefined,
+              recall: () => false,
+            };
           }
         : undefined,
     });

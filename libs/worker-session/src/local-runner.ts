@@ -1,4 +1,4 @@
-import { type Clock, DEFAULT_ON_LEASE_LOST, type OnLeaseLost, type Timer } from '@orchestrator/core';
+import { type Clock, DEFAULT_ON_LEASE_LOST, type JobSpec, type OnLeaseLost, type Timer } from '@orchestrator/core';
 import type { Executor, ExecutorEnd, HandlerEvents, HandlerRunner, OutputStreamName } from '@orchestrator/execution';
 
 import { Lease } from './lease.js';
@@ -14,7 +14,7 @@ const LEASE_ENDED = { message: 'the lease of this worker ran out: the job may be
 /** Of the handlers' thread, what is needed here. */
 export type Handlers = Pick<
   HandlerRunner,
-  'start' | 'run' | 'cancel' | 'kill' | 'killAll' | 'acknowledgeOutput' | 'stop'
+  'start' | 'run' | 'setSlots' | 'setLease' | 'recall' | 'cancel' | 'kill' | 'killAll' | 'acknowledgeOutput' | 'stop'
 >;
 
 export interface LocalRunnerParams<E extends Executor = Executor> {
@@ -63,6 +63,19 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     }
   }
 
+  takesAhead({ handler }: JobSpec): boolean {
+    return handler !== undefined && this.handlers !== undefined;
+  }
+
+  lend(slots: number): void {
+    this.handlers?.setSlots(slots);
+  }
+
+  recall(attemptId: string): boolean {
+    const recalled = this.inHandlers.has(attemptId) && this.handlers?.recall(attemptId) === true;
+    return recalled && this.inHandlers.delete(attemptId);
+  }
+
   cancel(attemptId: string, reason: string): void {
     this.of(attemptId).cancel(attemptId, reason);
   }
@@ -82,6 +95,7 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     this.executor.renewLease(sentAtUptimeMs, leaseMs);
     if (this.handlers !== undefined) {
       this.lease.grant(sentAtUptimeMs, leaseMs);
+      this.handlers.setLease(this.lease.untilMs);
       this.watchLease();
     }
   }
@@ -113,6 +127,10 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
         this.inHandlers.delete(ended.attemptId);
         events.ended(ended);
       },
+      unstarted: (attemptIds, detail) => {
+        attemptIds.forEach((attemptId) => this.inHandlers.delete(attemptId));
+        events.unstarted(attemptIds, detail);
+      },
       executorLost: (attemptIds, detail) => {
         attemptIds.forEach((attemptId) => this.inHandlers.delete(attemptId));
         events.executorLost(attemptIds, detail);
@@ -133,6 +151,10 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
 
   /** Those that may go on beside another attempt do. The others are told why, and nothing of them is left when they are reported. */
   private endHandlers(): void {
+    const unstarted = [...this.inHandlers.keys()].filter((attemptId) => this.recall(attemptId));
+    if (unstarted.length > 0) {
+      this.params.events.unstarted(unstarted, 'the lease has run out');
+    }
     const doomed = [...this.inHandlers].flatMap(([id, onLeaseLost]) => (onLeaseLost === 'continue' ? [] : [id]));
     const dead = doomed.map(async (attemptId) => {
       await this.handlers?.kill(attemptId, LEASE_ENDED);

@@ -51,7 +51,7 @@ export class Orders {
     const { flow, runner, clock, logger } = this.params;
     for (const { attempt: ref, reason } of orders) {
       const attempt = flow.attempts.get(ref?.attemptId ?? '');
-      if (attempt?.state === 'waiting') {
+      if (attempt !== undefined && flow.recall(attempt)) {
         logger.info('attempt cancelled before it started', { ...attemptFields(attempt), reason });
         flow.keepFinished(attempt, notRun(attempt.ref, clock, Outcome.CANCELLED, 'cancelled', reason));
       } else if (attempt !== undefined && isWithRunner(attempt) && !attempt.cancelling) {

@@ -25,6 +25,7 @@ export class RunnerReports implements RunnerEvents {
   started(attemptId: string, pid: number): void {
     const attempt = this.ours(attemptId);
     if (attempt !== undefined) {
+      this.params.flow.started(attempt);
       this.params.logger.debug('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
     }
   }
@@ -40,7 +41,7 @@ export class RunnerReports implements RunnerEvents {
     }
     const { flow, output, serviceTime, clock } = this.params;
     if (ended.wasFrozen !== true) {
-      serviceTime.add(clock.monotonicMs() - attempt.startedAtMs);
+      serviceTime.add(ended.durationMs, clock.monotonicMs(), flow.unstarted > 0);
     }
     this.log(attempt, ended);
     const report = toFinished(attempt.ref, attempt.number, ended);
@@ -49,7 +50,7 @@ export class RunnerReports implements RunnerEvents {
         flow.keepFinished(attempt, { ...report, output: chunks, truncated: report.truncated || !complete });
       }
     };
-    flow.attempts.move(attempt, 'flushing');
+    flow.ended(attempt);
     const inline = output.finish(ended.attemptId, ended.output, (complete) => keep([], complete));
     if (inline !== undefined) {
       keep(inline, true);
@@ -110,7 +111,9 @@ export class RunnerReports implements RunnerEvents {
   }
 
   private log(attempt: Attempt, { outcome, end, durationMs }: ExecutorEnd): void {
-    this.params.logger.info('attempt ended', {
+    // What went well is the scheduler's to keep; at thousands a second a line for each would cost more than the jobs.
+    const level = outcome === 'succeeded' ? 'debug' : 'info';
+    this.params.logger[level]('attempt ended', {
       ...attemptFields(attempt),
       name: attempt.spec.name,
       outcome,

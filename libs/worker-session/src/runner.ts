@@ -7,6 +7,12 @@ export interface AttemptRunner {
   start(): Promise<void>;
   /** What becomes of it arrives through the events. Never throws for an attempt that cannot start. */
   run(attempt: AssignedAttempt): void;
+  /** Such jobs are handed over before they have a slot: it starts them in order, as it has `lend`ed ones. */
+  takesAhead(spec: JobSpec): boolean;
+  /** How many of those may run at once from now on. */
+  lend(slots: number): void;
+  /** Of what was handed over ahead: true: it has not started, and never will; nothing is reported. */
+  recall(attemptId: string): boolean;
   /** Asks it to end; it then ends as `cancelled`. */
   cancel(attemptId: string, reason: string): void;
   /** Everything of it is dead when this resolves. Nothing is reported. */

@@ -1,21 +1,40 @@
-/** Jobs ahead of the free slots while work is short. */
-export const PREFETCH = 4;
-/** From here on waiting behind a running attempt costs more than a round trip saves. */
-export const PREFETCH_BELOW_MS = 20;
+/** What lies ahead of the free slots is at most so much work: the bound of what order and fairness may be off by. */
+export const AHEAD_MS = 20;
+/** However short jobs are. A batch of this size costs hardly more a job than a larger one. */
+export const MAX_AHEAD = 512;
 
 const WEIGHT = 0.2;
+/** Ends come in bursts: what lies between them is averaged over more of them. */
+const GAP_WEIGHT = 1 / 64;
 
-/** What an attempt took lately (exponentially weighted), and how far to fetch ahead because of it. */
+/**
+ * How long attempts take, how fast they follow one another while there is enough to do (both exponentially weighted), and
+ * how far to fetch ahead because of it: nothing before anything was measured, or while one takes longer than `AHEAD_MS`.
+ */
 export class ServiceTime {
   private averageMs: number | undefined;
+  private gapMs: number | undefined;
+  private ends = 0;
+  private lastEndMs: number | undefined;
 
-  add(durationMs: number): void {
+  constructor(private readonly slots: number) {}
+
+  /** One has ended. `moreWaits`: another one waits already, so the time until the next end is work, not idleness. */
+  add(durationMs: number, nowMs: number, moreWaits: boolean): void {
     this.averageMs =
       this.averageMs === undefined ? durationMs : this.averageMs + WEIGHT * (durationMs - this.averageMs);
+    this.ends += 1;
+    const gap = this.lastEndMs === undefined ? durationMs / this.slots : nowMs - this.lastEndMs;
+    const weight = Math.max(1 / this.ends, GAP_WEIGHT);
+    this.gapMs = this.gapMs === undefined ? gap : this.gapMs + weight * (gap - this.gapMs);
+    this.lastEndMs = moreWaits ? nowMs : undefined;
   }
 
-  /** Nothing is fetched ahead before anything was measured. */
+  /** Jobs beyond the free slots. */
   get prefetch(): number {
-    return this.averageMs !== undefined && this.averageMs < PREFETCH_BELOW_MS ? PREFETCH : 0;
+    if (this.averageMs === undefined || this.gapMs === undefined || this.averageMs >= AHEAD_MS) {
+      return 0;
+    }
+    return Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / Math.max(this.gapMs, AHEAD_MS / MAX_AHEAD)));
   }
 }

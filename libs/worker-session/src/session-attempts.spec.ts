@@ -139,7 +139,7 @@ describe('WorkerSession: slots and credit', () => {
     const whileRunning = bench.sent();
     bench.clock.advance(1_000);
 
-    bench.runner.succeed('a.0');
+    bench.runner.succeed('a.0', { durationMs: 1_000 });
 
     expect(only(whileRunning, 'credit')).toEqual([]);
     expect(only(bench.sent(), 'credit')).toEqual([{ epoch: 100, granted: 3, prefetch: 0 }]);
@@ -153,7 +153,7 @@ describe('WorkerSession: slots and credit', () => {
 
     bench.runner.succeed('a.0');
 
-    expect(only(bench.sent(), 'credit')).toEqual([{ epoch: 100, granted: 7, prefetch: 4 }]);
+    expect(only(bench.sent(), 'credit')).toEqual([{ epoch: 100, granted: 11, prefetch: 8 }]);
   });
 
   it('starts attempts in the order of their Assign', () => {

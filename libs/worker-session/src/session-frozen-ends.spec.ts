@@ -28,7 +28,7 @@ describe('WorkerSession: what becomes of a frozen attempt', () => {
     bench.sent();
     bench.session.receive(welcome({ helloNumber: 2, verdicts: [held('a.1')] }));
 
-    expect(only(bench.sent(), 'credit')).toMatchObject([{ prefetch: 4 }]);
+    expect(only(bench.sent(), 'credit')).toMatchObject([{ prefetch: 8 }]);
   });
 
   it('is returned as a loss when its freeze limit is reached', () => {

@@ -45,7 +45,7 @@ export class WorkerSession {
   readonly runner: AttemptRunner;
   private readonly lease: Lease;
   private readonly reports = new KeptReports();
-  private readonly serviceTime = new ServiceTime();
+  private readonly serviceTime: ServiceTime;
   private readonly credit = new CreditLedger();
   private readonly output: OutputSender;
   private readonly orders: Orders;
@@ -71,7 +71,8 @@ export class WorkerSession {
 
   constructor(private readonly params: WorkerSessionParams) {
     const { id, identity, clock, logger, link } = params;
-    const { reports, serviceTime } = this;
+    const { reports } = this;
+    const serviceTime = (this.serviceTime = new ServiceTime(identity.slots));
     this.id = id;
     this.versions = new VersionWatch(identity.version, logger);
     const lease = (this.lease = new Lease(params.uptimeMs));
@@ -379,7 +380,7 @@ export class WorkerSession {
   private nextCredit(): Credit | undefined {
     return this.credit.next({
       freeSlots: this.flow.freeSlots,
-      waiting: this.flow.attempts.countOf('waiting'),
+      waiting: this.flow.unstarted,
       prefetch: this.serviceTime.prefetch,
     });
   }

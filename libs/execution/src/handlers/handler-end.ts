@@ -1,7 +1,13 @@
-import type { Failure, OutputCounts } from '@orchestrator/core';
+import type { Clock, Failure, OutputCounts } from '@orchestrator/core';
 
 import type { ExecutorEnd, ExecutorOutput } from '../executor.js';
 import type { HandlerOutcome } from './handler-wire.js';
+
+/** Why it was asked to end. */
+export interface EndRequest {
+  reason: 'timeout' | 'cancelled';
+  message: string;
+}
 
 export interface HandlerEndParams {
   attemptId: string;
@@ -11,7 +17,7 @@ export interface HandlerEndParams {
   outcome: HandlerOutcome | undefined;
   counts: OutputCounts | undefined;
   output: ExecutorOutput[];
-  endRequest: { reason: 'timeout' | 'cancelled'; message: string } | undefined;
+  endRequest: EndRequest | undefined;
 }
 
 /** One that was asked to end has not succeeded, whatever it returns. */
@@ -35,6 +41,25 @@ export function toHandlerEnd(params: HandlerEndParams): ExecutorEnd {
     durationMs,
     output,
   };
+}
+
+/** Of one whose thread was ended with it, or that never started: nothing of its own is known. */
+export function unsettledEnd(
+  attemptId: string,
+  endRequest: EndRequest,
+  clock: Clock,
+  started?: { startedAtMs: number | undefined; startedAtWallMs: number },
+): ExecutorEnd {
+  const now = clock.monotonicMs();
+  return toHandlerEnd({
+    attemptId,
+    startedAtWallMs: started?.startedAtWallMs ?? clock.wallMs(),
+    durationMs: Math.round(now - (started?.startedAtMs ?? now)),
+    outcome: undefined,
+    counts: undefined,
+    output: [],
+    endRequest,
+  });
 }
 
 function toFailure(message: string): Failure {

@@ -2,13 +2,14 @@ import { type Clock, sleep, type Timer } from '@orchestrator/core';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { createDeferred, type Deferred } from '../deferred.js';
-import type { ExecutorEnd, ExecutorEvents, OutputStreamName } from '../executor.js';
+import type { ExecutorEvents, OutputStreamName } from '../executor.js';
 import { setLongTimer } from '../process/long-timer.js';
-import { toHandlerEnd } from './handler-end.js';
+import { type EndRequest, toHandlerEnd, unsettledEnd } from './handler-end.js';
 import { HandlerThreadLink } from './handler-thread-link.js';
 import type { FromThread, HandlerToRun } from './handler-wire.js';
+import { SharedCells } from './shared-cells.js';
 
-export type HandlerEvents = Pick<ExecutorEvents, 'started' | 'output' | 'ended' | 'executorLost'>;
+export type HandlerEvents = Pick<ExecutorEvents, 'started' | 'output' | 'ended' | 'unstarted' | 'executorLost'>;
 
 export interface HandlerRunnerParams {
   /** CommonJS or ESM; relative to the current directory. */
@@ -27,12 +28,15 @@ export interface HandlerRunnerParams {
   entry?: string;
 }
 
+/** One that is with the thread: it runs, or waits there for a slot. */
 interface Running {
   attempt: HandlerToRun;
-  startedAtMs: number;
+  cell: number;
+  /** Undefined: not known to have started. */
+  startedAtMs: number | undefined;
   startedAtWallMs: number;
   timer: Timer | undefined;
-  endRequest: { reason: 'timeout' | 'cancelled'; message: string } | undefined;
+  endRequest: EndRequest | undefined;
   /** It is being killed: settled when it has ended, and nothing is reported. */
   killed: Deferred<void> | undefined;
 }
@@ -44,11 +48,15 @@ export interface HandlerKill {
   graceMs: number;
 }
 const NOT_OURS: HandlerKill = { message: "the job is not this worker's any more", graceMs: 1_000 };
+/** So often those that are not known to have started are looked at: a handler may block its thread from its first line. */
+const LOOK_MS = 100;
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 5_000;
 
 /**
- * Runs handlers in a worker thread, many at a time, fed in batches: the worker's main thread stays free for its stream.
+ * Runs handlers in a worker thread, as many at a time as it has slots, fed in batches and ahead of them: short handlers
+ * follow one another there, and the worker's main thread stays free for its stream. What waits there can be taken back at
+ * any moment, also while a handler blocks the thread.
  *
  * JavaScript cannot stop one function: a handler that does not heed its signal within its grace is ended with the whole
  * thread. What else ran in that thread is reported as lost (`executorLost`), as with a lost executor, and a new thread is
@@ -57,6 +65,13 @@ const MAX_RESTART_MS = 5_000;
 export class HandlerRunner {
   private readonly running = new Map<string, Running>();
   private link: HandlerThreadLink | undefined;
+  private cells = new SharedCells();
+  private leaseUntilMs = Infinity;
+  private slots = Infinity;
+  /** Of those that must not outlive the lease. */
+  private bound = 0;
+  private look: Timer | undefined;
+  /** For a thread, or a cell. */
   private waiting: HandlerToRun[] = [];
   private up = false;
   private busy = false;
@@ -71,43 +86,75 @@ export class HandlerRunner {
     await this.launch();
   }
 
-  /** What becomes of it arrives through the events. */
+  /** Starts it when a slot is free, in the order of these calls. What becomes of it arrives through the events. */
   run(attempt: HandlerToRun): void {
     if (this.stopping) {
       return;
     }
-    if (!this.up || this.link === undefined) {
+    const cell = this.up && this.link !== undefined && this.waiting.length === 0 ? this.cells.take() : undefined;
+    if (cell === undefined) {
       this.waiting.push(attempt);
       return;
     }
-    const { clock } = this.params;
     this.running.set(attempt.attemptId, {
       attempt,
-      startedAtMs: clock.monotonicMs(),
-      startedAtWallMs: clock.wallMs(),
+      cell,
+      startedAtMs: undefined,
+      startedAtWallMs: 0,
       timer: undefined,
       endRequest: undefined,
       killed: undefined,
     });
+    this.bound += isBound(attempt) ? 1 : 0;
     this.noteBusy();
-    this.link.send({ kind: 'run', attempt });
+    this.link?.send({ kind: 'run', attempt, cell });
+    this.lookLater();
+  }
+
+  /** So many may run at once. Without it all do. */
+  setSlots(slots: number): void {
+    if (slots !== this.slots) {
+      this.slots = slots;
+      this.link?.send({ kind: 'slots', slots });
+    }
+  }
+
+  /** Nothing is started after this instant of the uptime clock. */
+  setLease(untilUptimeMs: number): void {
+    this.leaseUntilMs = untilUptimeMs;
+    this.cells.leaseUntilMs = untilUptimeMs;
+    this.link?.send({ kind: 'slots', slots: this.slots });
+  }
+
+  /** True: it has not started, and never will; nothing is reported. */
+  recall(attemptId: string): boolean {
+    const waiting = this.waiting.findIndex((attempt) => attempt.attemptId === attemptId);
+    if (waiting >= 0) {
+      this.waiting.splice(waiting, 1);
+      return true;
+    }
+    const running = this.running.get(attemptId);
+    if (running === undefined || !this.cells.recall(running.cell)) {
+      return false;
+    }
+    this.forget(attemptId);
+    this.noteBusy();
+    return true;
   }
 
   /** Aborts its signal now and ends its thread after its grace. It then ends as `cancelled`. */
   cancel(attemptId: string, reason: string): void {
-    const waiting = this.waiting.find((attempt) => attempt.attemptId === attemptId);
-    if (waiting !== undefined) {
-      this.waiting = this.waiting.filter((attempt) => attempt !== waiting);
-      this.params.events.ended(this.unsettledEnd(waiting, { reason: 'cancelled', message: reason }, undefined));
-      return;
+    const attempt = this.running.get(attemptId)?.attempt ?? this.waiting.find((one) => one.attemptId === attemptId);
+    if (attempt !== undefined && this.recall(attemptId)) {
+      this.params.events.ended(unsettledEnd(attemptId, { reason: 'cancelled', message: reason }, this.params.clock));
+    } else {
+      this.endSoon(attemptId, { reason: 'cancelled', message: reason });
     }
-    this.endSoon(attemptId, { reason: 'cancelled', message: reason });
   }
 
   /** Nothing of it runs when this resolves, and nothing is reported. */
   async kill(attemptId: string, { message, graceMs } = NOT_OURS): Promise<void> {
-    this.waiting = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
-    const running = this.running.get(attemptId);
+    const running = this.recall(attemptId) ? undefined : this.running.get(attemptId);
     if (running !== undefined && running.killed === undefined) {
       running.killed = createDeferred();
       running.timer?.cancel();
@@ -136,6 +183,7 @@ export class HandlerRunner {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    this.look?.cancel();
     this.stopped.abort();
     this.up = false;
     this.waiting = [];
@@ -147,11 +195,15 @@ export class HandlerRunner {
 
   private async launch(): Promise<void> {
     const { entry, environment, modulePath } = this.params;
+    // Of its own: what an earlier thread may still write concerns nobody.
+    const cells = new SharedCells();
+    cells.leaseUntilMs = this.leaseUntilMs;
     const link = new HandlerThreadLink({
       clock: this.params.clock,
       entry,
       environment,
       modulePath,
+      shared: cells.buffer,
       onMessage: (message) => this.accept(message),
       onLost: (detail) => {
         if (link === this.link) {
@@ -161,7 +213,14 @@ export class HandlerRunner {
     });
     this.link = link;
     await link.start();
+    this.cells = cells;
     this.up = !this.stopping;
+    link.send({ kind: 'slots', slots: this.slots });
+    this.handOver();
+  }
+
+  /** What waits for a thread or for a cell. */
+  private handOver(): void {
     this.waiting.splice(0).forEach((attempt) => this.run(attempt));
   }
 
@@ -169,7 +228,9 @@ export class HandlerRunner {
     const { events, logger } = this.params;
     switch (message.kind) {
       case 'started':
-        return this.started(message.attemptId);
+        return this.started(message.attemptId, message.startedAtWallMs, message.forMs);
+      case 'dropped':
+        return this.cells.release(message.cell);
       case 'output':
         return this.running.has(message.chunk.attemptId) ? events.output(message.chunk) : undefined;
       case 'settled':
@@ -181,36 +242,62 @@ export class HandlerRunner {
     }
   }
 
-  private started(attemptId: string): void {
+  private started(attemptId: string, startedAtWallMs: number, forMs: number): void {
     const running = this.running.get(attemptId);
-    if (running === undefined) {
+    if (running === undefined || running.startedAtMs !== undefined) {
       return;
     }
     const { clock, events } = this.params;
     const { timeoutMs } = running.attempt;
-    running.startedAtMs = clock.monotonicMs();
-    running.startedAtWallMs = clock.wallMs();
+    running.startedAtMs = clock.monotonicMs() - forMs;
+    running.startedAtWallMs = startedAtWallMs;
     if (timeoutMs > 0 && running.endRequest === undefined && running.killed === undefined) {
       const message = `did not end within ${timeoutMs} ms`;
-      running.timer = setLongTimer(clock, timeoutMs, () => this.endSoon(attemptId, { reason: 'timeout', message }));
+      const leftMs = Math.max(0, timeoutMs - forMs);
+      running.timer = setLongTimer(clock, leftMs, () => this.endSoon(attemptId, { reason: 'timeout', message }));
     }
-    events.started(attemptId, process.pid, running.startedAtWallMs);
+    events.started(attemptId, process.pid, startedAtWallMs);
+  }
+
+  private lookLater(): void {
+    this.look ??= this.params.clock.setTimer(LOOK_MS, () => {
+      this.look = undefined;
+      let anyUnknown = false;
+      for (const [attemptId, { cell, startedAtMs }] of this.running) {
+        if (startedAtMs === undefined && this.cells.hasStarted(cell)) {
+          this.started(attemptId, this.params.clock.wallMs(), 0);
+        }
+        anyUnknown ||= startedAtMs === undefined;
+      }
+      if (anyUnknown) {
+        this.lookLater();
+      }
+    });
   }
 
   private settled(message: Extract<FromThread, { kind: 'settled' }>): void {
     const running = this.forget(message.attemptId);
-    if (running?.killed !== undefined) {
-      this.noteBusy();
-    } else if (running !== undefined) {
-      const { outcome, aborted, counts, output } = message;
+    if (running === undefined) {
+      return;
+    }
+    this.cells.release(running.cell);
+    if (running.killed === undefined) {
+      const { attemptId, outcome, aborted, counts, output, startedAtWallMs, durationMs } = message;
+      if (running.startedAtMs === undefined) {
+        this.params.events.started(attemptId, process.pid, startedAtWallMs);
+      }
       // One whose end crossed the cancel ended by itself.
       const endRequest = aborted ? running.endRequest : undefined;
-      this.params.events.ended(toHandlerEnd({ ...this.timing(running), outcome, counts, output, endRequest }));
-      this.noteBusy();
+      const end = { attemptId, startedAtWallMs, durationMs, outcome, counts, output, endRequest };
+      this.params.events.ended(toHandlerEnd(end));
+    }
+    this.noteBusy();
+    if (this.waiting.length > 0) {
+      this.handOver();
     }
   }
 
-  private endSoon(attemptId: string, endRequest: NonNullable<Running['endRequest']>): void {
+  private endSoon(attemptId: string, endRequest: EndRequest): void {
     const running = this.running.get(attemptId);
     if (running === undefined || running.endRequest !== undefined || running.killed !== undefined) {
       return;
@@ -236,17 +323,23 @@ export class HandlerRunner {
   }
 
   private async endThread(detail: string): Promise<void> {
-    const { events } = this.params;
+    const { events, clock } = this.params;
     await this.link?.end();
     const ran = [...this.running.keys()].flatMap((attemptId) => this.forget(attemptId) ?? []);
     this.noteBusy();
     const lost: string[] = [];
+    const unstarted: string[] = [];
     for (const running of ran) {
-      if (running.killed === undefined && running.endRequest !== undefined) {
-        events.ended(this.unsettledEnd(running.attempt, running.endRequest, running));
+      if (this.cells.recall(running.cell)) {
+        unstarted.push(running.attempt.attemptId);
+      } else if (running.killed === undefined && running.endRequest !== undefined) {
+        events.ended(unsettledEnd(running.attempt.attemptId, running.endRequest, clock, running));
       } else if (running.killed === undefined) {
         lost.push(running.attempt.attemptId);
       }
+    }
+    if (unstarted.length > 0) {
+      events.unstarted(unstarted, detail);
     }
     if (lost.length > 0) {
       events.executorLost(lost, detail);
@@ -275,38 +368,25 @@ export class HandlerRunner {
 
   private forget(attemptId: string): Running | undefined {
     const running = this.running.get(attemptId);
-    running?.timer?.cancel();
-    this.running.delete(attemptId);
-    running?.killed?.resolve();
+    if (running !== undefined) {
+      running.timer?.cancel();
+      this.running.delete(attemptId);
+      this.bound -= isBound(running.attempt) ? 1 : 0;
+      running.killed?.resolve();
+    }
     return running;
   }
 
-  private timing({ attempt, startedAtMs, startedAtWallMs }: Running): {
-    attemptId: string;
-    startedAtWallMs: number;
-    durationMs: number;
-  } {
-    const durationMs = Math.round(this.params.clock.monotonicMs() - startedAtMs);
-    return { attemptId: attempt.attemptId, startedAtWallMs, durationMs };
-  }
-
-  private unsettledEnd(
-    attempt: HandlerToRun,
-    endRequest: NonNullable<Running['endRequest']>,
-    running: Running | undefined,
-  ): ExecutorEnd {
-    const timing =
-      running === undefined
-        ? { attemptId: attempt.attemptId, startedAtWallMs: this.params.clock.wallMs(), durationMs: 0 }
-        : this.timing(running);
-    return toHandlerEnd({ ...timing, outcome: undefined, counts: undefined, output: [], endRequest });
-  }
-
   private noteBusy(): void {
-    const busy = [...this.running.values()].some(({ attempt }) => attempt.onLeaseLost !== 'continue');
+    const busy = this.bound > 0;
     if (busy !== this.busy) {
       this.busy = busy;
       this.params.onBusy(busy);
     }
   }
+}
+
+/** It must not go on without a lease. */
+function isBound({ onLeaseLost }: HandlerToRun): boolean {
+  return onLeaseLost !== 'continue';
 }

@@ -16,6 +16,8 @@ const START_LIMIT_MS = 30_000;
 export interface HandlerThreadLinkParams {
   clock: Clock;
   modulePath: string;
+  /** Of this thread's `SharedCells`. */
+  shared: SharedArrayBuffer;
   entry: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
   onMessage: (message: FromThread) => void;
@@ -32,7 +34,7 @@ export class HandlerThreadLink {
   private lastError: string | undefined;
 
   constructor(private readonly params: HandlerThreadLinkParams) {
-    const workerData: ThreadSetup = { modulePath: params.modulePath };
+    const workerData: ThreadSetup = { modulePath: params.modulePath, shared: params.shared };
     const env = Object.fromEntries(Object.entries(params.environment).filter(([name]) => !WITHHELD.test(name)));
     this.thread = new Worker(params.entry ?? builtEntry('handlers/handler-thread'), { workerData, env });
     this.thread.on('message', (messages: FromThread[]) => messages.forEach((message) => this.accept(message)));

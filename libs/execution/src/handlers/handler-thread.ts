@@ -1,27 +1,52 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 
 import { systemClock } from '@orchestrator/core';
 
 import type { OutputStreamName } from '../executor.js';
 import { LiveOutput } from '../process/live-output.js';
+import { uptimeMs } from '../uptime.js';
 import { type Handler, loadHandlers } from './handler-module.js';
-import type { FromThread, ThreadSetup, ToThread } from './handler-wire.js';
+import { HandlerQueue } from './handler-queue.js';
+import type { FromThread, HandlerToRun, ThreadSetup, ToThread } from './handler-wire.js';
 import { RunningHandler } from './running-handler.js';
+import { SharedCells } from './shared-cells.js';
 
 // The thread in which handlers run. What a handler does to it (a busy loop, a leak, an exit) the worker survives.
 
+const { modulePath, shared } = workerData as ThreadSetup;
 const current = new AsyncLocalStorage<RunningHandler>();
 const running = new Map<string, RunningHandler>();
+/** Started, and the main thread has not been told. */
+let untold: RunningHandler[] = [];
 let outgoing: FromThread[] = [];
+let firstPostedMs = 0;
+let find: (name: string) => Handler | undefined = () => undefined;
 
-/** What is posted within one turn travels together. */
+/** What is posted within one turn travels together; but nothing waits for a handler that blocks the loop later. */
+const POST_WITHIN_MS = 1;
+
 function post(message: FromThread): void {
+  const now = systemClock.monotonicMs();
   if (outgoing.push(message) === 1) {
-    setImmediate(() => {
-      parentPort?.postMessage(outgoing);
-      outgoing = [];
-    });
+    firstPostedMs = now;
+    setImmediate(flush);
+  } else if (now - firstPostedMs >= POST_WITHIN_MS) {
+    flush();
+  }
+}
+
+function flush(): void {
+  for (const handler of untold) {
+    if (!handler.hasSettled) {
+      const { attemptId, startedAtWallMs, startedAtMs } = handler;
+      outgoing.push({ kind: 'started', attemptId, startedAtWallMs, forMs: systemClock.monotonicMs() - startedAtMs });
+    }
+  }
+  untold = [];
+  if (outgoing.length > 0) {
+    parentPort?.postMessage(outgoing);
+    outgoing = [];
   }
 }
 
@@ -31,10 +56,15 @@ const live = new LiveOutput({
   congested: () => false,
 });
 
-function start(
-  attempt: Extract<ToThread, { kind: 'run' }>['attempt'],
-  find: (name: string) => Handler | undefined,
-): void {
+const queue = new HandlerQueue({
+  cells: new SharedCells(shared),
+  clock: systemClock,
+  uptimeMs,
+  start,
+  dropped: (cell) => post({ kind: 'dropped', cell }),
+});
+
+function start(attempt: HandlerToRun): void {
   const handler = new RunningHandler({
     clock: systemClock,
     attempt,
@@ -42,11 +72,15 @@ function start(
     onOutput: ({ output, startedAtMs }) => live.notice(output, startedAtMs),
   });
   running.set(attempt.attemptId, handler);
+  if (untold.push(handler) === 1) {
+    setImmediate(flush);
+  }
   void current
     .run(handler, () => handler.run(find(attempt.handler)))
     .finally(() => {
       running.delete(attempt.attemptId);
       live.forget(handler.output);
+      queue.ended();
     });
 }
 
@@ -85,12 +119,11 @@ function strayed(error: unknown): void {
 }
 
 async function main(): Promise<void> {
-  const { modulePath } = workerData as ThreadSetup;
   try {
-    const find = await loadHandlers(modulePath);
+    find = await loadHandlers(modulePath);
     parentPort?.on('message', (messages: ToThread[]) => {
-      announce(messages);
-      messages.forEach((message) => accept(message, find));
+      messages.forEach(accept);
+      queue.pump();
     });
     post({ kind: 'ready' });
   } catch (error) {
@@ -98,20 +131,12 @@ async function main(): Promise<void> {
   }
 }
 
-/** At once: a handler that is busy from its first line would keep the loop from saying so. */
-function announce(messages: readonly ToThread[]): void {
-  const started = messages.flatMap((message): FromThread[] =>
-    message.kind === 'run' ? [{ kind: 'started', attemptId: message.attempt.attemptId }] : [],
-  );
-  if (started.length > 0) {
-    parentPort?.postMessage(started);
-  }
-}
-
-function accept(message: ToThread, find: (name: string) => Handler | undefined): void {
+function accept(message: ToThread): void {
   switch (message.kind) {
     case 'run':
-      return start(message.attempt, find);
+      return queue.add(message.attempt, message.cell);
+    case 'slots':
+      return queue.setSlots(message.slots);
     case 'abort':
       return running.get(message.attemptId)?.abort(message);
     case 'acknowledge':
@@ -119,10 +144,8 @@ function accept(message: ToThread, find: (name: string) => Handler | undefined):
   }
 }
 
-if (!isMainThread) {
-  capture('stdout');
-  capture('stderr');
-  process.on('uncaughtException', strayed);
-  process.on('unhandledRejection', strayed);
-  void main();
-}
+capture('stdout');
+capture('stderr');
+process.on('uncaughtException', strayed);
+process.on('unhandledRejection', strayed);
+void main();

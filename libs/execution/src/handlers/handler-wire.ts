@@ -32,16 +32,22 @@ export interface HandlerToRun {
   maxOutputBytes: number;
 }
 
-/** To the thread; always an array: what came within one turn travels together. */
+/** To the thread; always an array: what came within one turn travels together, and counts before anything is started. */
 export type ToThread =
-  | { kind: 'run'; attempt: HandlerToRun }
+  /** Starts in this order, when a slot is free. */
+  | { kind: 'run'; attempt: HandlerToRun; cell: number }
+  /** So many may run at once. Also said when the lease is good again. */
+  | { kind: 'slots'; slots: number }
   | { kind: 'abort'; attemptId: string; reason: 'timeout' | 'cancelled' | 'lost'; message: string }
   | { kind: 'acknowledge'; attemptId: string; stream: OutputStreamName; endOffset: number };
 
 export type FromThread =
   | { kind: 'ready' }
   | { kind: 'unloadable'; detail: string }
-  | { kind: 'started'; attemptId: string }
+  /** Only of what has not ended within the same turn. */
+  | { kind: 'started'; attemptId: string; startedAtWallMs: number; forMs: number }
+  /** It was taken back before it started: its cell is free. */
+  | { kind: 'dropped'; cell: number }
   | { kind: 'output'; chunk: ExecutorOutput }
   | {
       kind: 'settled';
@@ -49,6 +55,8 @@ export type FromThread =
       outcome: HandlerOutcome;
       /** Its signal had been aborted by then. */
       aborted: boolean;
+      startedAtWallMs: number;
+      durationMs: number;
       counts: OutputCounts;
       output: ExecutorOutput[];
     }
@@ -59,4 +67,6 @@ export type HandlerOutcome =
 
 export interface ThreadSetup {
   modulePath: string;
+  /** Of `SharedCells`. */
+  shared: SharedArrayBuffer;
 }

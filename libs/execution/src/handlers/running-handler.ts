@@ -22,12 +22,15 @@ export interface RunningHandlerParams {
 export class RunningHandler {
   readonly output: AttemptOutput;
   readonly startedAtMs: number;
-  private readonly controller = new AbortController();
+  readonly startedAtWallMs: number;
+  /** Made when somebody asks for it: most handlers never do. */
+  private controller: AbortController | undefined;
   private settled = false;
 
   constructor(private readonly params: RunningHandlerParams) {
     this.output = new AttemptOutput(params.attempt.attemptId, params.attempt.maxOutputBytes);
     this.startedAtMs = params.clock.monotonicMs();
+    this.startedAtWallMs = params.clock.wallMs();
   }
 
   async run(handler: Handler | undefined): Promise<void> {
@@ -47,8 +50,16 @@ export class RunningHandler {
     this.settle({ ok: false, message: describe(error), retryable: isRetryable(error) });
   }
 
+  get attemptId(): string {
+    return this.params.attempt.attemptId;
+  }
+
+  get hasSettled(): boolean {
+    return this.settled;
+  }
+
   abort(message: Extract<ToThread, { kind: 'abort' }>): void {
-    this.controller.abort(new HandlerAbortError(message.reason, message.message));
+    this.abortController().abort(new HandlerAbortError(message.reason, message.message));
   }
 
   write(stream: OutputStreamName, data: Buffer): void {
@@ -62,13 +73,15 @@ export class RunningHandler {
     if (!this.settled) {
       this.settled = true;
       const { attemptId } = this.params.attempt;
-      const { output } = this;
-      const { aborted } = this.controller.signal;
+      const { output, startedAtWallMs } = this;
+      const aborted = this.controller?.signal.aborted ?? false;
       this.params.post({
         kind: 'settled',
         attemptId,
         outcome,
         aborted,
+        startedAtWallMs,
+        durationMs: this.params.clock.monotonicMs() - this.startedAtMs,
         counts: output.counts(),
         output: output.takeAll(),
       });
@@ -77,7 +90,17 @@ export class RunningHandler {
 
   private context(): HandlerContext {
     const log = (...values: unknown[]): void => this.write('stdout', Buffer.from(`${format(...values)}\n`));
-    return { signal: this.controller.signal, log };
+    const signal = (): AbortSignal => this.abortController().signal;
+    return {
+      get signal() {
+        return signal();
+      },
+      log,
+    };
+  }
+
+  private abortController(): AbortController {
+    return (this.controller ??= new AbortController());
   }
 }
 

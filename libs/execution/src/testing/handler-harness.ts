@@ -20,6 +20,8 @@ export interface HandlerHarness {
   ended(attemptId: string): Promise<ExecutorEnd>;
   runToEnd(handler: string, data?: unknown, more?: Partial<HandlerToRun>): Promise<ExecutorEnd>;
   executorLost(): Promise<{ attemptIds: readonly string[]; detail: string }>;
+  /** Of what was given back because its thread ended before it had started. */
+  unstarted(): Promise<readonly string[]>;
   printed(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function startHandlers(params: Partial<HandlerRunnerParams> = {}): 
         ends.push(end);
         emitter.emit('ended');
       },
+      unstarted: (attemptIds) => void emitter.emit('unstarted', attemptIds),
       executorLost: (attemptIds, detail) => void emitter.emit('executorLost', { attemptIds, detail }),
     },
     ...params,
@@ -91,6 +94,7 @@ export async function startHandlers(params: Partial<HandlerRunnerParams> = {}): 
     runToEnd: (handler, data, more) => ended(run(handler, data, more)),
     executorLost: async () =>
       ((await once(emitter, 'executorLost')) as [{ attemptIds: readonly string[]; detail: string }])[0],
+    unstarted: async () => ((await once(emitter, 'unstarted')) as [readonly string[]])[0],
     printed: async () => {
       await once(emitter, 'output');
     },

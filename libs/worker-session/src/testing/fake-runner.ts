@@ -6,6 +6,10 @@ import type { AssignedAttempt, AttemptRunner, RunnerEvents } from '../runner.js'
 /** A runner that runs nothing: a spec says what becomes of each attempt. */
 export class FakeRunner implements AttemptRunner {
   readonly ran: string[] = [];
+  /** What was lent, in order. */
+  readonly lent: number[] = [];
+  /** Ids of what has not started yet of what it was handed ahead. */
+  readonly queued = new Set<string>();
   readonly cancelled: string[] = [];
   readonly killed: string[] = [];
   readonly leases: { sentAtUptimeMs: number; leaseMs: number }[] = [];
@@ -35,7 +39,30 @@ export class FakeRunner implements AttemptRunner {
 
   run(attempt: AssignedAttempt): void {
     this.ran.push(attempt.ref.attemptId);
+    if (this.takesAhead(attempt.spec)) {
+      this.queued.add(attempt.ref.attemptId);
+    }
     this.started.call();
+  }
+
+  takesAhead({ handler }: AssignedAttempt['spec']): boolean {
+    return handler !== undefined;
+  }
+
+  lend(slots: number): void {
+    if (this.lent.at(-1) !== slots) {
+      this.lent.push(slots);
+    }
+  }
+
+  recall(attemptId: string): boolean {
+    return this.queued.delete(attemptId);
+  }
+
+  /** Of what it was handed ahead. */
+  begin(attemptId: string): void {
+    this.queued.delete(attemptId);
+    this.events.started(attemptId, 1, 0);
   }
 
   cancel(attemptId: string): void {
@@ -70,6 +97,7 @@ export class FakeRunner implements AttemptRunner {
   }
 
   succeed(attemptId: string, over: Partial<ExecutorEnd> = {}): void {
+    this.queued.delete(attemptId);
     this.events.ended(anEnd(attemptId, over));
   }
 }

@@ -1,0 +1,46 @@
+import { AHEAD_MS, MAX_AHEAD, ServiceTime } from './service-time.js';
+
+describe('ServiceTime', () => {
+  /** So many attempts, one after the other in each slot. */
+  const after = (slots: number, durationMs: number, ends: number): ServiceTime => {
+    const time = new ServiceTime(slots);
+    for (let end = 1; end <= ends; end += 1) {
+      time.add(durationMs, (Math.ceil(end / slots) * durationMs * slots) / slots, true);
+    }
+    return time;
+  };
+
+  it('fetches nothing ahead before anything was measured', () => {
+    expect(new ServiceTime(2).prefetch).toBe(0);
+  });
+
+  it.each([
+    [2, 5, 8],
+    [1, 10, 2],
+    [8, 4, 40],
+    [2, 0.01, MAX_AHEAD],
+    [2, AHEAD_MS, 0],
+    [16, 3_600_000, 0],
+  ])('fetches ahead what %d slots do in 20 ms, at %d ms each: %d', (slots, durationMs, prefetch) => {
+    const measured = after(slots, durationMs, 400).prefetch;
+
+    expect(Math.abs(measured - prefetch)).toBeLessThanOrEqual(Math.ceil(prefetch / 8));
+  });
+
+  it('does not take idleness for work', () => {
+    const time = new ServiceTime(1);
+    time.add(1, 1, false);
+
+    time.add(1, 60_000, false);
+
+    expect(time.prefetch).toBe(20);
+  });
+
+  it('fetches less as soon as work becomes long', () => {
+    const time = after(2, 0.1, 400);
+
+    time.add(1_000, 1_000, true);
+
+    expect(time.prefetch).toBe(0);
+  });
+});
