@@ -27,6 +27,10 @@ export interface ClusterOptions {
   schedulerArgs?: string[];
   /** With what the API is asked, where the scheduler asks for a token. */
   apiHeaders?: Record<string, string>;
+  /** Default: over plain text. */
+  api?: (port: number) => Api;
+  /** Of each worker. */
+  workerArgs?: (id: string) => string[];
 }
 
 /** A Redis, a scheduler and workers of one test, as real processes on ports and in a folder of their own. */
@@ -38,6 +42,7 @@ export class Cluster {
   readonly grpcPort: number;
   scheduler!: Program;
   readonly #schedulerArgs: readonly string[];
+  readonly #workerArgs: (id: string) => string[];
   readonly #programs: Program[] = [];
   readonly #workerIds = new Set<string>();
 
@@ -46,7 +51,8 @@ export class Cluster {
     this.httpPort = ports.http;
     this.grpcPort = ports.grpc;
     this.#schedulerArgs = options.schedulerArgs ?? [];
-    this.api = new Api(`http://127.0.0.1:${ports.http}`, options.apiHeaders);
+    this.#workerArgs = options.workerArgs ?? (() => []);
+    this.api = options.api?.(ports.http) ?? new Api(`http://127.0.0.1:${ports.http}`, options.apiHeaders);
   }
 
   /** Everything ready: /readyz says so and the workers named are alive. */
@@ -89,7 +95,13 @@ export class Cluster {
   /** Starts it and waits for nothing. */
   launchWorker(id: string, { slots = 2, args = [], env = {} }: WorkerOptions = {}): Program {
     this.#workerIds.add(id);
-    const flags = [`--id=${id}`, `--schedulers=127.0.0.1:${this.grpcPort}`, `--slots=${slots}`, ...args];
+    const flags = [
+      `--id=${id}`,
+      `--schedulers=127.0.0.1:${this.grpcPort}`,
+      `--slots=${slots}`,
+      ...this.#workerArgs(id),
+      ...args,
+    ];
     const worker = this.launch(id, 'apps/worker/dist/main.js', flags, env);
     writeFileSync(this.file(`pid.${id}`), String(worker.pid));
     return worker;
