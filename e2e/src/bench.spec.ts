@@ -26,7 +26,11 @@ describe('npm run bench', () => {
 
   it('measures the product beside its peers in alternating rounds, and writes down what and where', async () => {
     const flags = ['--quick', '--only', 'scheduler-cpu,true', '--rounds', '2', '--scale', '0.02', '--out', folder];
-    const { stdout } = await execute(process.execPath, [join(ROOT, 'tools', 'bench.mjs'), ...flags]);
+    const { stdout } = await execute(process.execPath, [join(ROOT, 'tools', 'bench.mjs'), ...flags]).catch(
+      (error: { stdout?: string; stderr?: string }) => {
+        throw new Error(`the bench failed:\n${error.stdout}\n${error.stderr}`);
+      },
+    );
 
     const file = readdirSync(folder).find((name) => name.endsWith('.json')) ?? '';
     const { machine, workloads } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Results;
