@@ -8,8 +8,6 @@ import path from 'node:path';
 const [directory, ...names] = process.argv.slice(2);
 const OUR_USER = 1000;
 const REDIS_USER = 999;
-const DAYS = '825';
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
 if (directory === undefined || fs.existsSync(directory)) {
   console.error(
@@ -40,38 +38,9 @@ makeCertificates();
 console.log(`Token of the role admin, shown this once: ${token}`);
 
 function makeCertificates() {
-  const authority = [
-    '-subj',
-    '/CN=orchestrator local CA',
-    '-days',
-    DAYS,
-    '-keyout',
-    at('ca.key'),
-    '-out',
-    at('ca.pem'),
-  ];
-  const constraints = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'];
-  openssl('req', '-x509', ...KEY, ...authority, ...constraints.flatMap((it) => ['-addext', it]));
-
-  const alternatives = ['scheduler', 'localhost', ...names].map((name) => `DNS:${name}`).concat('IP:127.0.0.1');
-  fs.writeFileSync(at('names'), `subjectAltName=${alternatives.join(',')}\nextendedKeyUsage=serverAuth\n`);
-  openssl('req', ...KEY, '-subj', '/CN=scheduler', '-keyout', at('scheduler.key'), '-out', at('request'));
-  const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-CAserial', at('serial')];
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    at('request'),
-    ...signed,
-    '-days',
-    DAYS,
-    '-extfile',
-    at('names'),
-    '-out',
-    at('scheduler.pem'),
-  );
-
-  ['names', 'request', 'serial'].forEach((name) => fs.rmSync(at(name)));
+  const script = path.join(import.meta.dirname, 'local-ca', 'make-certificates.sh');
+  const all = ['scheduler', 'localhost', '127.0.0.1', ...names].join(',');
+  execFileSync(script, [directory, all], { stdio: ['ignore', 'ignore', 'inherit'] });
   ['ca.pem', 'scheduler.pem', 'scheduler.key'].forEach((name) => own(name, OUR_USER));
 }
 
@@ -94,8 +63,4 @@ function own(name, user) {
 
 function at(name) {
   return path.join(directory, name);
-}
-
-function openssl(...args) {
-  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
