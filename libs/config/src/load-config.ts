@@ -110,12 +110,17 @@ function take(given: GivenValue, store: Store, secrets: string[], problems: Conf
   const { setting, key } = named;
   const parsed = setting.format.parse(value);
   if (parsed === undefined) {
-    const shown = setting.sensitive ? {} : { value: maskUrl(quote(value)) };
+    const shown = mayShow(given) ? { value: maskUrl(quote(value)) } : {};
     problems.push({ key, ...shown, rule: `expected ${setting.format.expects} (from ${from})` });
     return;
   }
   secrets.push(...secretsOf(given));
   store.set(key, [parsed] satisfies Boxed);
+}
+
+/** Of what should have been an address the password may stand anywhere. */
+function mayShow({ named: { setting }, value }: GivenValue): boolean {
+  return !setting.sensitive && !(setting.format.secrets !== undefined && quote(value).includes('@'));
 }
 
 function secretsOf({ named: { setting }, value }: GivenValue): string[] {

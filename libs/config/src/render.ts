@@ -45,10 +45,14 @@ export function renderHelp(
       '',
       `  ${named.flag} <${setting.format.name}>`,
       `      ${setting.doc}`,
-      `      key ${named.key}, environment ${named.env}, default ${defaultOf(named)}`,
+      `      key ${named.key}, environment ${named.env}, default ${defaultOf(named)}${secrecyOf(named)}`,
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+function secrecyOf({ setting }: NamedSetting): string {
+  return setting.sensitive ? ', never shown' : setting.format.secrets === undefined ? '' : ', its password never shown';
 }
 
 function defaultOf(named: NamedSetting): string {

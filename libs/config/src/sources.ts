@@ -92,7 +92,8 @@ export function readFile(path: string, settings: readonly NamedSetting[], proble
   const walk = (node: unknown, above: readonly string[]): void => {
     if (typeof node !== 'object' || node === null || Array.isArray(node)) {
       const where = above.length === 0 ? path : above.join('.');
-      problems.push({ key: where, value: quote(node), rule: `expected a map of settings (in ${path})` });
+      // Not the value: it may be that of a secret whose name was forgotten.
+      problems.push({ key: where, rule: `expected a map of settings, not ${kindOf(node)} (in ${path})` });
       return;
     }
     for (const [name, value] of Object.entries(node)) {
@@ -110,6 +111,10 @@ export function readFile(path: string, settings: readonly NamedSetting[], proble
   };
   walk(content, []);
   return given;
+}
+
+function kindOf(node: unknown): string {
+  return node === null ? 'nothing' : Array.isArray(node) ? 'a list' : `a ${typeof node}`;
 }
 
 export function quote(value: unknown): string {
