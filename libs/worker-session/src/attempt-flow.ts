@@ -22,6 +22,8 @@ export interface AttemptFlowParams {
   logger: Logger;
   /** Slots, reports or what is held changed. */
   onChange(): void;
+  /** What was fetched ahead has not started in time. */
+  onStalled(): void;
 }
 
 /** The moves of an attempt between its states, each with all that belongs to it. Knows nothing of links. */
@@ -219,6 +221,9 @@ export class AttemptFlow {
         return dueInMs;
       }
       if (this.recall(attempt)) {
+        if (!this.closed) {
+          this.params.onStalled();
+        }
         this.keepReturned(attempt, 'unstarted', false);
       } else {
         this.started(attempt);

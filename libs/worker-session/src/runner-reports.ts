@@ -124,3 +124,21 @@ export class RunnerReports implements RunnerEvents {
     });
   }
 }
+
+/** Events for a target that is made after the runner. `onFrozen` follows each `frozen`. */
+export function forwardedTo(target: () => RunnerEvents, onFrozen: () => void): RunnerEvents {
+  return {
+    started: (attemptId, pid, startedAtWallMs) => target().started(attemptId, pid, startedAtWallMs),
+    output: (chunk) => target().output(chunk),
+    ended: (ended) => target().ended(ended),
+    unstarted: (attemptIds, detail) => target().unstarted(attemptIds, detail),
+    leaseLost: (attemptIds) => target().leaseLost(attemptIds),
+    frozen: (attemptIds) => {
+      target().frozen?.(attemptIds);
+      onFrozen();
+    },
+    thawed: (attemptIds) => target().thawed?.(attemptIds),
+    freezeLimitReached: (attemptIds) => target().freezeLimitReached?.(attemptIds),
+    executorLost: (attemptIds, detail) => target().executorLost(attemptIds, detail),
+  };
+}

@@ -43,4 +43,17 @@ describe('ServiceTime', () => {
 
     expect(time.prefetch).toBe(0);
   });
+
+  it('fetches nothing after something long stood in front, until a few have been short again', () => {
+    const time = after(2, 0.1, 400);
+
+    time.stalled();
+    const stalled = time.prefetch;
+    for (let end = 1; end <= 5; end += 1) {
+      time.add(0.1, end, true);
+    }
+
+    expect(stalled).toBe(0);
+    expect(time.prefetch).toBeGreaterThan(0);
+  });
 });

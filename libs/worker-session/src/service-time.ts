@@ -30,6 +30,12 @@ export class ServiceTime {
     this.lastEndMs = moreWaits ? nowMs : undefined;
   }
 
+  /** What was fetched ahead did not start in time: something long is in front. Nothing is fetched until work is short again. */
+  stalled(): void {
+    this.averageMs = 2 * AHEAD_MS;
+    this.lastEndMs = undefined;
+  }
+
   /** Jobs beyond the free slots. */
   get prefetch(): number {
     if (this.averageMs === undefined || this.gapMs === undefined || this.averageMs >= AHEAD_MS) {

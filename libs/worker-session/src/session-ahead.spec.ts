@@ -56,9 +56,7 @@ describe('WorkerSession: handlers ahead of their slots', () => {
     clock.advance(UNSTARTED_AFTER_MS);
 
     const [returned] = only(sent(), 'returned');
-    expect(returned?.attempts).toEqual([
-      { attempt: aRef('a.2'), reason: ReturnReason.UNSTARTED, started: false },
-    ]);
+    expect(returned?.attempts).toEqual([{ attempt: aRef('a.2'), reason: ReturnReason.UNSTARTED, started: false }]);
   });
 
   it('cancels one that has not started without a word to its thread', () => {

@@ -1,5 +1,6 @@
 import { HeldState, Outcome, ReturnReason } from '@orchestrator/proto-types';
 
+import { UNSTARTED_AFTER_MS } from './attempt-flow.js';
 import { anAssignment, aRef, assign, gone, held, only, recorded, welcome } from './testing/messages.js';
 import { SessionBench } from './testing/session-bench.js';
 
@@ -154,6 +155,21 @@ describe('WorkerSession: slots and credit', () => {
     bench.runner.succeed('a.0');
 
     expect(only(bench.sent(), 'credit')).toEqual([{ epoch: 100, granted: 11, prefetch: 8 }]);
+  });
+
+  it('fetches nothing ahead again while something long is in front of what it had fetched', () => {
+    const bench = new SessionBench({ slots: 1 }).welcomed();
+    bench.sent();
+    bench.session.receive(assign(100, 'a.0'));
+    bench.runner.succeed('a.0');
+    bench.sent();
+    bench.session.receive(assign(100, 'long.0', 'b.0', 'b.1', 'b.2', 'b.3'));
+
+    bench.clock.advance(UNSTARTED_AFTER_MS);
+
+    const messages = bench.sent();
+    expect(only(messages, 'returned')[0]?.attempts).toHaveLength(4);
+    expect(only(messages, 'credit')).toEqual([]);
   });
 
   it('starts attempts in the order of their Assign', () => {

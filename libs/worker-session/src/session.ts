@@ -24,8 +24,8 @@ import { KeptReports } from './kept-reports.js';
 import { Lease } from './lease.js';
 import { Orders } from './orders.js';
 import { OutputSender } from './output-sender.js';
-import type { AttemptRunner, RunnerEvents } from './runner.js';
-import { RunnerReports } from './runner-reports.js';
+import type { AttemptRunner } from './runner.js';
+import { forwardedTo, RunnerReports } from './runner-reports.js';
 import { ServiceTime } from './service-time.js';
 import type { SessionEnd, WorkerSessionParams } from './session-params.js';
 
@@ -76,14 +76,34 @@ export class WorkerSession {
     this.id = id;
     this.versions = new VersionWatch(identity.version, logger);
     const lease = (this.lease = new Lease(params.uptimeMs));
-    const runner = (this.runner = params.createRunner(id, this.runnerEvents()));
+    const runner = (this.runner = params.createRunner(
+      id,
+      forwardedTo(
+        () => this.told,
+        () => {
+          this.frozen.frozen();
+          this.askForFrozen();
+        },
+      ),
+    ));
     const output = (this.output = new OutputSender({
       clock,
       onReady: () => link.wakeOutput(),
       onAcknowledged: (attemptId, stream, end) => runner.acknowledgeOutput(attemptId, stream, end),
     }));
     const onChange = (): void => this.changed();
-    const flow = new AttemptFlow({ slots: identity.slots, clock, lease, runner, reports, output, logger, onChange });
+    const onStalled = (): void => serviceTime.stalled();
+    const flow = new AttemptFlow({
+      slots: identity.slots,
+      clock,
+      lease,
+      runner,
+      reports,
+      output,
+      logger,
+      onChange,
+      onStalled,
+    });
     this.flow = flow;
     this.told = new RunnerReports({ flow, output, serviceTime, clock, logger });
     this.frozen = new FrozenAttempts({ attempts: flow.attempts, runner, uptimeMs: params.uptimeMs });
@@ -227,24 +247,6 @@ export class WorkerSession {
     this.quiet('over');
     await this.flow.killAll();
     await this.runner.stop();
-  }
-
-  private runnerEvents(): RunnerEvents {
-    return {
-      started: (attemptId, pid) => this.told.started(attemptId, pid),
-      output: (chunk) => this.told.output(chunk),
-      ended: (ended) => this.told.ended(ended),
-      unstarted: (attemptIds, detail) => this.told.unstarted(attemptIds, detail),
-      leaseLost: (attemptIds) => this.told.leaseLost(attemptIds),
-      frozen: (attemptIds) => {
-        this.told.frozen(attemptIds);
-        this.frozen.frozen();
-        this.askForFrozen();
-      },
-      thawed: (attemptIds) => this.told.thawed(attemptIds),
-      freezeLimitReached: (attemptIds) => this.told.freezeLimitReached(attemptIds),
-      executorLost: (attemptIds, detail) => this.told.executorLost(attemptIds, detail),
-    };
   }
 
   private greet(): void {
