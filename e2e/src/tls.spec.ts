@@ -1,12 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 
-import { type CertificateOptions, TestAuthority, type TestCertificate } from '@orchestrator/testing';
+import { type CertificateOptions, freePort, TestAuthority, type TestCertificate } from '@orchestrator/testing';
 
 import type { Cluster, ClusterOptions } from './harness/cluster.js';
+import { ROOT } from './harness/program.js';
 import { TlsApi } from './harness/tls-api.js';
 import { waitUntil } from './harness/wait.js';
 import { withCluster } from './harness/with-cluster.js';
@@ -223,6 +225,55 @@ describe('TLS and mTLS between programs', () => {
       }
     });
   });
+});
+
+/** The lines of the first block of docs/tls.md, as words of a shell. */
+function documented(): string[][] {
+  const [, block = ''] = /```sh\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs/tls.md'), 'utf8')) ?? [];
+  return block
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').map((word) => word.replaceAll("'", '')));
+}
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+
+describe('docs/tls.md', () => {
+  // The script of docker/local-ca needs it; so does nothing else here.
+  (hasOpenssl ? it : it.skip)('shows how to try it out, line by line', () =>
+    withCluster({}, async (cluster) => {
+      const [make = [], scheduler = [], worker = [], curl = []] = documented();
+      const [script = '', ...names] = make;
+      const made = spawnSync(join(ROOT, script), names, { cwd: cluster.folder, encoding: 'utf8' });
+      expect({ status: made.status, stderr: made.stderr }).toMatchObject({ status: 0 });
+      const [http, grpc] = [await freePort(), await freePort()];
+      cluster.launch('documented scheduler', scheduler[1] ?? '', [
+        ...scheduler.slice(2),
+        ...[
+          `--redis-url=${cluster.redis.url}`,
+          `--redis-prefix=documented`,
+          `--http-port=${http}`,
+          `--grpc-port=${grpc}`,
+        ],
+      ]);
+      cluster.launch(
+        'documented worker',
+        worker[1] ?? '',
+        worker.slice(2).map((word) => word.replace('50051', String(grpc))),
+      );
+
+      await waitUntil(
+        'the worker is shown',
+        () => {
+          const words = curl.slice(1).map((word) => word.replace('8080', String(http)));
+          return spawnSync('curl', ['--silent', ...words], { cwd: cluster.folder, encoding: 'utf8' }).stdout.includes(
+            '"worker-1"',
+          );
+        },
+        { withinMs: 30_000 },
+      );
+    }),
+  );
 });
 
 class UntrustingApi extends TlsApi {
