@@ -28,6 +28,7 @@ import type { AttemptRunner } from './runner.js';
 import { forwardedTo, RunnerReports } from './runner-reports.js';
 import { ServiceTime } from './service-time.js';
 import type { SessionEnd, WorkerSessionParams } from './session-params.js';
+import { toHello } from './to-proto.js';
 
 /**
  * - `unlinked`: no stream.
@@ -76,16 +77,11 @@ export class WorkerSession {
     this.id = id;
     this.versions = new VersionWatch(identity.version, logger);
     const lease = (this.lease = new Lease(params.uptimeMs));
-    const runner = (this.runner = params.createRunner(
-      id,
-      forwardedTo(
-        () => this.told,
-        () => {
-          this.frozen.frozen();
-          this.askForFrozen();
-        },
-      ),
-    ));
+    const events = forwardedTo(
+      () => this.told,
+      () => this.someFroze(),
+    );
+    const runner = (this.runner = params.createRunner(id, events));
     const output = (this.output = new OutputSender({
       clock,
       onReady: () => link.wakeOutput(),
@@ -277,17 +273,9 @@ export class WorkerSession {
     this.helloNumber += 1;
     this.helloSentAtUptimeMs = this.lease.now();
     this.frozen.asked(this.helloSentAtUptimeMs);
-    const value = {
-      ...identity,
-      pools: [...identity.pools],
-      labels: { ...identity.labels },
-      session: id,
-      number: this.helloNumber,
-      hasRun: this.hasRun,
-      held: [...this.flow.attempts.held(), ...this.reports.heldWithout(this.flow.attempts)],
-      draining: this.draining,
-    };
-    return { message: { $case: 'hello', value } };
+    const held = [...this.flow.attempts.held(), ...this.reports.heldWithout(this.flow.attempts)];
+    const { helloNumber: number, hasRun, draining } = this;
+    return toHello(identity, { session: id, number, hasRun, held, draining });
   }
 
   private welcome(welcome: Welcome): void {
@@ -319,6 +307,11 @@ export class WorkerSession {
   private answered(verdicts: readonly Verdict[]): void {
     this.orders.verdicts(verdicts);
     this.frozen.answered(verdicts);
+  }
+
+  private someFroze(): void {
+    this.frozen.frozen();
+    this.askForFrozen();
   }
 
   private askForFrozen(): void {

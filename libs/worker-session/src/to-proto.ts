@@ -3,11 +3,15 @@ import { MAX_RESULT_BYTES, type ReturnReason as CoreReturnReason } from '@orches
 import {
   type AttemptRef,
   type FinishedAttempt,
+  type Hello,
   Outcome,
   type OutputChunk,
   OutputStream,
   ReturnReason,
+  type WorkerMessage,
 } from '@orchestrator/proto-types';
+
+import type { WorkerIdentity } from './session-params.js';
 
 const OUTCOMES = {
   succeeded: Outcome.SUCCEEDED,
@@ -53,6 +57,15 @@ export function toFinished(ref: AttemptRef, number: number, ended: ExecutorEnd):
 export function toOutputChunk(ref: AttemptRef, output: ExecutorOutput): OutputChunk {
   const { offset, sequence, data } = output;
   return { attempt: ref, stream: toOutputStream(output.stream), offset, sequence, data };
+}
+
+/** The first message on each stream. */
+export function toHello(
+  { pools, labels, ...identity }: WorkerIdentity,
+  said: Pick<Hello, 'session' | 'number' | 'hasRun' | 'held' | 'draining'>,
+): WorkerMessage {
+  const value = { ...identity, pools: [...pools], labels: { ...labels }, ...said };
+  return { message: { $case: 'hello', value } };
 }
 
 export function toOutputStream(stream: OutputStreamName): OutputStream {
