@@ -16,6 +16,7 @@ import { countRequests, metricsRoutes } from './metrics.js';
 import { guardRoutes, type GuardRules } from './guard.js';
 import { openDocs, registerOpenApi } from './openapi.js';
 import { limitPipelining } from './pipelining.js';
+import { requirePlainRequests } from './plain-request.js';
 import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
 import { requireDeclaredRoutes } from './route-rules.js';
 import { followCertificate, transportOptions } from './transport.js';
@@ -83,6 +84,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   const allowed = new AllowedMethods(app);
 
   limitPipelining(app);
+  requirePlainRequests(app);
   acceptJsonOnly(app);
   // Schemas describe and check what comes in; what goes out is written as it is, and tests compare it with them.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
