@@ -37,8 +37,8 @@ describe('the cost of an entry of the audit log', () => {
     const all = performance.now() - start;
     const each = (ms: number): string => ((ms * 1_000) / ENTRIES).toFixed(1);
     const cpu = (user + system) / ENTRIES;
-    console.log(
-      `${name}: ${each(taken)} µs to take one, ${each(all)} µs until it is kept, ${cpu.toFixed(1)} µs of CPU`,
+    process.stdout.write(
+      `${name}: ${each(taken)} µs to take one, ${each(all)} µs until it is kept, ${cpu.toFixed(1)} µs of CPU\n`,
     );
     return cpu;
   };
