@@ -78,6 +78,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     password: openRedisPassword(config, credentials),
     authority: openRedisAuthority(config, credentials),
     schedulerId: id,
+    clock,
     logger: part('redis'),
   });
   const { durability } = config;

@@ -47,6 +47,7 @@ describe('redis.passwordFile', () => {
       lockUrls: [redis.url, redis.url.replace('redis://', 'redis://:own-password@')],
       password: openRedisPassword({ redis: { passwordFile: join(directory, 'password') } as never }, files),
       schedulerId: 'scheduler-1',
+      clock: systemClock,
       logger,
     });
   });

@@ -1,4 +1,5 @@
-import type { Service } from '@orchestrator/lifecycle';
+import type { Clock } from '@orchestrator/core';
+import { type Service, withTimeout } from '@orchestrator/lifecycle';
 import { createRedis, type RedisTarget, setAuthority, setPassword } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
@@ -15,8 +16,12 @@ export interface RedisConnectionsParams {
   authority?: CredentialFile<string> | undefined;
   /** Shown by CLIENT LIST. */
   schedulerId: string;
+  clock: Clock;
   logger: Logger;
 }
+
+/** No Redis, or Sentinel, that is away keeps a scheduler from starting: it then answers 503 and says why. */
+const FIRST_TRY_LIMIT_MS = 1_500;
 
 /** What Redis says of a password that is wrong or missing. */
 const REFUSED = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR Client sent AUTH)/;
@@ -35,10 +40,12 @@ export class RedisConnections implements Service {
   readonly news: Redis;
   readonly locks: readonly Redis[];
   readonly #all: readonly Redis[];
+  readonly #clock: Clock;
   #refusal: string | undefined;
   #tlsTrouble: string | undefined;
 
-  constructor({ target, lockUrls, password, authority, schedulerId, logger }: RedisConnectionsParams) {
+  constructor({ target, lockUrls, password, authority, schedulerId, clock, logger }: RedisConnectionsParams) {
+    this.#clock = clock;
     const connect = (role: string, to: RedisTarget): Redis =>
       createRedis({
         ...to,
@@ -82,10 +89,14 @@ export class RedisConnections implements Service {
     });
   }
 
-  /** Resolves after the first try of each. A failure is no end: they go on trying, and `RedisWatch` tells. */
+  /**
+   * Resolves after the first try of each, or soon: where no Sentinel answers, ioredis never says so. A failure is no end:
+   * they go on trying, and `RedisWatch` tells.
+   */
   async start(): Promise<void> {
     const waiting = this.#all.filter(({ status }) => status === 'wait');
-    await Promise.all(waiting.map((redis) => redis.connect().catch(() => undefined)));
+    const tried = Promise.all(waiting.map((redis) => redis.connect().catch(() => undefined)));
+    await withTimeout(this.#clock, FIRST_TRY_LIMIT_MS, 'connecting to Redis', tried).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

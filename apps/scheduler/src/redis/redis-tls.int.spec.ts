@@ -30,6 +30,7 @@ function connect(
     lockUrls: [],
     authority: ca,
     schedulerId: 'scheduler-1',
+    clock: systemClock,
     logger,
     ...over,
   }));

@@ -86,8 +86,11 @@ export class RedisWatch implements Service {
    * unusable, nothing is to be started on it: resolves when this stops.
    */
   async firstLook(): Promise<void> {
-    const { clock } = this.#params;
+    const { clock, redis } = this.#params;
     await withTimeout(clock, FIRST_LOOK_LIMIT_MS, 'the first look at Redis', this.#inspecting).catch(() => undefined);
+    if (redis.status !== 'ready') {
+      this.#onClose(); // where no Sentinel answers there never was a connection that could have been closed
+    }
     if (this.#isUnusable) {
       await this.#stopped.promise;
     }

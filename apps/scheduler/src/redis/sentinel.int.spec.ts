@@ -1,4 +1,4 @@
-import { startSentinelGroup, usesContainers } from '@orchestrator/testing';
+import { freePort, startSentinelGroup, usesContainers } from '@orchestrator/testing';
 
 import { createSchedulerApp } from '../app.js';
 import { loadSchedulerConfig } from '../config.js';
@@ -100,4 +100,34 @@ describeHere('a scheduler with Sentinels at durability replica:1', () => {
       }
     },
   );
+});
+
+describe('a scheduler whose Sentinels do not answer', () => {
+  it('starts all the same, says so, and is not ready', async () => {
+    const away = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+    const loaded = loadSchedulerConfig(
+      [
+        ...['--redis-sentinels', away.join(','), '--redis-name', 'main'],
+        ...['--http-port', '0', '--grpc-port', '0', '--log-format', 'json'],
+      ],
+      {},
+    );
+    if (loaded.outcome !== 'run') {
+      throw new Error('an answer');
+    }
+    const out = memoryStream();
+    const app = createSchedulerApp({ ...loaded, stdout: out.stream as NodeJS.WriteStream });
+    try {
+      await app.service.start();
+      const readyz = await fetch(`http://127.0.0.1:${(await app.status()).ports.http}/readyz`);
+
+      expect(readyz.status).toBe(503);
+      expect(await readyz.json()).toMatchObject({ redis: 'unreachable', reason: 'Redis does not answer' });
+      expect(out.lines().filter(({ level }) => level === 'warn')).toContainEqual(
+        expect.objectContaining({ message: expect.stringContaining('Redis cannot be reached') as string }),
+      );
+    } finally {
+      await app.service.stop();
+    }
+  });
 });
