@@ -13,9 +13,17 @@ export interface AuditHookDeps {
 /** Who may not, or not now: told in numbers, also of routes that change nothing. */
 const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
-/** One entry for each request that changes something, or was meant to. Of what it carried only ids are told. */
+/**
+ * One entry for each request that changes something, or was meant to. Of what it carried only ids are told. It is written
+ * when the outcome is known, not when the answer was taken: who hangs up before that has changed something all the same.
+ */
 export function registerAudit(app: FastifyInstance, { log, refusals, clock }: AuditHookDeps): void {
-  app.addHook('onResponse', async (request, reply) => {
+  const told = new WeakSet<FastifyRequest>();
+  app.addHook('onSend', async (request, reply) => {
+    if (told.has(request)) {
+      return; // an answer that could not be made, and now the one that says so
+    }
+    told.add(request);
     const entry = toEntry(request, reply, clock.wallMs());
     if (REFUSED.has(reply.statusCode)) {
       refusals.record(entry);

@@ -1,9 +1,12 @@
+import { EventEmitter, once } from 'node:events';
+
 import { systemClock } from '@orchestrator/core';
 import { ManualClock } from '@orchestrator/testing';
 
 import type { AuditEntry } from '../audit/audit-entry.js';
 import { Refusals } from '../audit/refusals.js';
 import { type ApiBench, startApi } from '../testing/a-server.js';
+import { rawClient } from '../testing/raw-client.js';
 import { tableOf, testToken } from '../testing/tokens.js';
 
 const ADMIN = testToken('rules', 'admin');
@@ -14,13 +17,17 @@ describe('the audit log of the API', () => {
   let api: ApiBench;
   const told: AuditEntry[] = [];
   const clock = new ManualClock();
-  const audit = { record: (entry: AuditEntry) => void told.push(entry) };
+  const news = new EventEmitter();
+  const audit = {
+    record: (entry: AuditEntry) => {
+      told.push(entry);
+      news.emit('entry');
+    },
+  };
 
   const toldOf = async (call: () => Promise<unknown>): Promise<AuditEntry[]> => {
     told.length = 0;
     await call();
-    // Written when the answer is: what comes after it has gone through the same queue.
-    await api.get('/healthz');
     return [...told];
   };
 
@@ -60,6 +67,23 @@ describe('the audit log of the API', () => {
 
     expect(entries).toMatchObject([
       { action: 'job.cancel', who: 'rules', targets: [missing], outcome: 'refused', status: 404 },
+    ]);
+  });
+
+  it('has one for who hung up before it was answered', async () => {
+    const body = JSON.stringify({ name: 'unseen', command: 'true' });
+    const head = `POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${ADMIN.headers.authorization}\r\n`;
+    told.length = 0;
+    const entry = once(news, 'entry');
+    const { socket } = rawClient(api.service.port ?? 0);
+    await once(socket, 'connect');
+    socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => socket.resetAndDestroy());
+
+    await entry;
+    const [job] = (await api.get('/api/v1/jobs', VIEWER.headers)).body.items;
+    expect(job.name).toBe('unseen');
+    expect(told).toMatchObject([
+      { action: 'job.submit', who: 'rules', from: '127.0.0.1', targets: [job.id], outcome: 'done', status: 201 },
     ]);
   });
 
