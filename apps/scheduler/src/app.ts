@@ -84,6 +84,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
   const { durability } = config;
   const watch = new RedisWatch({
     redis: redis.control,
+    whyNot: () => redis.trouble,
     address,
     prefix,
     durability,

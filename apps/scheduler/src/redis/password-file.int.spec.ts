@@ -89,5 +89,28 @@ describe('redis.passwordFile', () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatchObject({ reason: expect.stringMatching(/^WRONGPASS/) });
     expect(JSON.stringify(out.lines())).not.toMatch(/second-password|first password|own-password/);
+    expect(connections.trouble).toMatch(/refuses the password/);
+  });
+
+  it('is said again when it is wrong again, and is no trouble when it is right', async () => {
+    const ownPassword = connections.locks[1];
+    ownPassword?.disconnect(); // the one that is wrong on purpose
+    await connections.start();
+    const { submit } = connections;
+    const refused = async (): Promise<unknown> => {
+      const error = new Promise((resolve) => submit.once('error', resolve));
+      await rename(SECOND);
+      await admin.client('KILL', 'ID', await submit.client('ID'));
+      return error;
+    };
+    for (const times of [1, 2]) {
+      await refused();
+      expect(out.lines().filter(({ level }) => level === 'error')).toHaveLength(times);
+      expect(connections.trouble).toMatch(/refuses the password/);
+      const back = new Promise((resolve) => submit.once('ready', resolve));
+      await rename(FIRST);
+      await back;
+      expect(connections.trouble).toBeUndefined();
+    }
   });
 });

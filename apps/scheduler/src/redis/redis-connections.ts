@@ -72,10 +72,25 @@ export class RedisConnections implements Service {
     if (password !== undefined) {
       this.#follow(password);
     }
+    // The next refusal is news again.
+    this.#all.forEach((redis) =>
+      redis.on('ready', () => {
+        this.#refusal = undefined;
+        this.#tlsTrouble = undefined;
+      }),
+    );
     authority?.onChange((ca) => {
       this.#tlsTrouble = undefined;
       this.#all.forEach((redis) => setAuthority(redis, ca));
     });
+  }
+
+  /** Why the last connection that was tried did not come about, where that is known: `RedisHealth.trouble`. */
+  get trouble(): string | undefined {
+    if (this.#refusal !== undefined) {
+      return 'Redis refuses the password that is configured, or asks for one';
+    }
+    return this.#tlsTrouble === undefined ? undefined : 'no TLS with Redis';
   }
 
   /** Connections that are open stay so: Redis does not ask them again. */

@@ -11,6 +11,8 @@ import { inspectServer } from './inspect-server.js';
 export interface RedisWatchParams {
   /** The connection that is looked at. */
   redis: Redis;
+  /** Why no connection comes about, where that is known. */
+  whyNot?: () => string | undefined;
   /** For log lines, credentials masked. */
   address: string;
   prefix: string;
@@ -139,7 +141,7 @@ export class RedisWatch implements Service {
   async #look(): Promise<RedisHealth> {
     const { redis, clock } = this.#params;
     if (redis.status !== 'ready') {
-      return { answers: false, trouble: 'Redis does not answer' };
+      return { answers: false, trouble: this.#params.whyNot?.() ?? 'Redis does not answer' };
     }
     try {
       const { isDeleted, schema } = await withTimeout(clock, LOOK_LIMIT_MS, 'looking at Redis', this.#mark.look());
