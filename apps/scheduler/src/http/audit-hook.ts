@@ -14,7 +14,8 @@ export interface AuditHookDeps {
 const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
 
 /**
- * One entry for each request that changes something, or was meant to. Of what it carried only ids are told. It is written
+ * One entry for each request that changes something, or was meant to. Of what it carried only ids are told, so a reason is
+ * given for refusals alone: that of another problem may cite the body. It is written
  * when the outcome is known, not when the answer was taken: who hangs up before that has changed something all the same.
  */
 export function registerAudit(app: FastifyInstance, { log, refusals, clock }: AuditHookDeps): void {
@@ -43,5 +44,6 @@ function toEntry(request: FastifyRequest, reply: FastifyReply, atMs: number): Au
     targets: request.auditTargets ?? [],
     outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
     status,
+    ...(REFUSED.has(status) && request.auditDetail !== undefined ? { detail: request.auditDetail } : {}),
   };
 }

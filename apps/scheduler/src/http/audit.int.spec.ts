@@ -87,6 +87,15 @@ describe('the audit log of the API', () => {
     ]);
   });
 
+  it('gives no reason that may cite a body', async () => {
+    const entries = await toldOf(() =>
+      api.post('/api/v1/jobs', { name: 'a', command: 'true', [SECRET]: 1 }, ADMIN.headers),
+    );
+
+    expect(entries).toMatchObject([{ action: 'job.submit', outcome: 'refused', status: 400 }]);
+    expect(entries[0]).not.toHaveProperty('detail');
+  });
+
   it('has none for reading', async () => {
     expect(await toldOf(() => api.get('/api/v1/jobs', VIEWER.headers))).toEqual([]);
   });
@@ -98,8 +107,20 @@ describe('the audit log of the API', () => {
     });
 
     expect(entries).toMatchObject([
-      { action: 'job.submit', who: 'reads', outcome: 'refused', status: 403 },
-      { action: 'access.check', who: undefined, outcome: 'refused', status: 401 },
+      {
+        action: 'job.submit',
+        who: 'reads',
+        outcome: 'refused',
+        status: 403,
+        detail: "this takes the role submitter, and the token's is viewer",
+      },
+      {
+        action: 'access.check',
+        who: undefined,
+        outcome: 'refused',
+        status: 401,
+        detail: 'the token is not known here, or no longer',
+      },
     ]);
     expect(JSON.stringify(entries)).not.toContain(SECRET);
   });

@@ -32,6 +32,7 @@ export async function guardRoutes(app: FastifyInstance, rules: GuardRules): Prom
   const limits = await RequestLimits.register(app, rules);
   app.decorateRequest('caller');
   app.decorateRequest('auditTargets');
+  app.decorateRequest('auditDetail');
   app.addHook('onRequest', async (request, reply) => {
     request.auditTargets = [];
     request.caller = access.asksForTokens ? NOBODY : ANYBODY;

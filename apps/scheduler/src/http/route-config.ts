@@ -16,5 +16,7 @@ declare module 'fastify' {
     caller: Caller;
     /** Ids for the audit log, filled in by the route. */
     auditTargets: string[];
+    /** Why it was refused, for the audit log. */
+    auditDetail: string | undefined;
   }
 }

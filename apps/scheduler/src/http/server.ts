@@ -105,6 +105,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     const problem = error.validation
       ? explainValidation(error.validation, error.validationContext ?? 'body')
       : toProblemError(error);
+    request.auditDetail = problem.detail;
     logProblem(deps, request, problem);
     sendProblem(reply, problem);
   });
