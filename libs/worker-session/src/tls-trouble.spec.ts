@@ -11,6 +11,10 @@ describe('describeTlsTrouble', () => {
       'Error: 80FC:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../x.c:350:\n',
       /does not speak TLS/,
     ],
+    [
+      'Error: 800C:error:0A000460:SSL routines:ssl3_read_bytes:tlsv1 alert no application protocol:../x.c:1601:\n',
+      /not gRPC: expected grpc\.port/,
+    ],
     ['80FC:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:../x', /certificate required/],
   ])('says what %j means', (said, meaning) => {
     expect(describeTlsTrouble(lastError(said), true)).toMatch(meaning);

@@ -10,6 +10,7 @@ const OVER_TLS: readonly [said: RegExp, meaning: string][] = [
 ];
 const OTHER_NAMES = /does not match certificate's altnames: (.*?)(?:\. Resolution note|$)/s;
 const PLAIN_TEXT = /wrong version number|packet length too long|tlsv1 alert protocol version/;
+const NOT_GRPC = /no application protocol/;
 const ALERT = /alert (certificate required|unknown ca|bad certificate|certificate expired|certificate unknown)/;
 const CLOSED_AT_ONCE = /Last error: Failed to connect/;
 
@@ -30,6 +31,9 @@ export function describeTlsTrouble(details: string, isSecure: boolean): string |
   }
   if (PLAIN_TEXT.test(details)) {
     return 'the scheduler does not speak TLS: it has no tls.cert, or this is another port';
+  }
+  if (NOT_GRPC.test(details)) {
+    return 'what answers there speaks TLS but not gRPC: expected grpc.port of the scheduler, not http.port';
   }
   const [, alert] = ALERT.exec(details) ?? [];
   return alert && `the other side refuses the certificate of this worker: ${alert}`;

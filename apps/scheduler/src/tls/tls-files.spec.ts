@@ -85,4 +85,11 @@ describe('TlsFiles', () => {
     expect(said('warn')).toEqual(warnings);
     expect(Math.round(files.secondsLeft() / 86_400)).toBe(left);
   });
+
+  it('says that a certificate is not valid yet, and starts all the same', () => {
+    bench.write(bench.issue({ notBefore: inDays(1), notAfter: inDays(100) }));
+    bench.open({ asksWorkers: false });
+
+    expect(said('warn')).toEqual([expect.stringContaining('is not valid yet')]);
+  });
 });

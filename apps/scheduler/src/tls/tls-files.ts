@@ -73,12 +73,22 @@ export class TlsFiles {
     return Math.floor((this.#endsAtMs() - this.#params.clock.wallMs()) / 1_000);
   }
 
-  /** Says it when the certificate is void, or soon will be. */
+  /** Says it when the certificate is void, soon will be, or is not valid yet. */
   tellOfEnd(): void {
-    const { logger, paths } = this.#params;
+    const { clock, logger, paths } = this.#params;
     const leftMs = this.secondsLeft() * 1_000;
     const fields = { path: paths.cert, until: new Date(this.#endsAtMs()).toISOString() };
-    if (leftMs < 0) {
+    const beginsAtMs = Date.parse(this.#material.certificate.validFrom);
+    if (beginsAtMs > clock.wallMs()) {
+      const from = new Date(beginsAtMs).toISOString();
+      logger.warn(
+        'the certificate in tls.cert is not valid yet, or the clock is wrong: clients and workers will refuse it',
+        {
+          ...fields,
+          from,
+        },
+      );
+    } else if (leftMs < 0) {
       logger.warn('the certificate in tls.cert has expired: clients and workers will refuse it', fields);
     } else if (leftMs < WARN_BEFORE_MS) {
       logger.warn('the certificate in tls.cert expires soon', { ...fields, days: Math.floor(leftMs / DAY_MS) });
