@@ -227,7 +227,7 @@ function redisUrlFormat(): Format<string> {
 
 function isRedisUrl(value: string): boolean {
   if (value.startsWith('unix://')) {
-    return /^unix:\/\/\/[^\0]+$/.test(value);
+    return /^unix:\/\/\/[^\0?]+$/.test(value);
   }
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return (
@@ -235,6 +235,8 @@ function isRedisUrl(value: string): boolean {
     ['redis:', 'rediss:'].includes(url.protocol) &&
     url.hostname !== '' &&
     /^(\/\d*)?$/.test(url.pathname) &&
+    // ioredis takes `?password=` from there, where nothing would mask it.
+    url.search === '' &&
     url.hash === ''
   );
 }

@@ -209,7 +209,9 @@ describe('loadConfig', () => {
     expect(problemsOf({ argv: ['--config', '/nowhere/x.yaml'] })).toMatchObject([
       { key: '--config', rule: 'there is no such file' },
     ]);
-    expect(problemsOf({ file: 'a: [1' })).toMatchObject([{ key: '--config' }]);
+    expect(problemsOf({ file: 'a: 1\nb: [1' })).toMatchObject([
+      { key: '--config', rule: expect.stringContaining('is not YAML: ') as string },
+    ]);
     expect(problemsOf({ file: '- 1' })).toHaveLength(1);
     expect(problemsOf({ file: '# nothing\n' })).toEqual([]);
   });
@@ -251,6 +253,27 @@ describe('loadConfig', () => {
     expect(run({ env }).secrets).toEqual(['hush', 'p@ss']);
     expect(JSON.stringify(problemsOf({ env: { ORCHESTRATOR_REDIS_URL: 'redis://me:pw@h:x' } }))).not.toContain('pw');
     expect(JSON.stringify(problemsOf({ env: { ORCHESTRATOR_JOIN_TOKEN: 'hu\0sh' } }))).not.toContain('sh"');
+  });
+
+  it.each([
+    ['joinToken: *hush'],
+    ['joinToken: !hush'],
+    ['joinToken: !hush!hush x'],
+    ['joinToken: hush\n  hush: ['],
+    ['redis: {url: {password: hush}}'],
+    ['redis: {url: "redis://h:1/?password=hush"}'],
+    ['redis: {url: hush}'],
+  ])('does not show what may be a secret in a file that cannot be read: %s', (file) => {
+    const problems = problemsOf({ file });
+
+    expect(problems).toHaveLength(1);
+    expect(JSON.stringify(problems)).not.toContain('hush');
+  });
+
+  it('does not show an argument that lost its flag', () => {
+    expect(problemsOf({ argv: ['hush'] })).toEqual([
+      { key: 'an argument', rule: expect.stringContaining('there is no such flag') as string },
+    ]);
   });
 
   it('prints a configuration that can be read again', () => {

@@ -118,9 +118,10 @@ function take(given: GivenValue, store: Store, secrets: string[], problems: Conf
   store.set(key, [parsed] satisfies Boxed);
 }
 
-/** Of what should have been an address the password may stand anywhere. */
+/** Of what should have been an address the password may stand anywhere, or be all of it: a scheme and a host hold none. */
 function mayShow({ named: { setting }, value }: GivenValue): boolean {
-  return !setting.sensitive && !(setting.format.secrets !== undefined && quote(value).includes('@'));
+  const isHarmless = typeof value === 'string' && /^[a-z]+:\/\/[A-Za-z0-9.]*$/.test(value);
+  return !setting.sensitive && (setting.format.secrets === undefined || isHarmless);
 }
 
 function secretsOf({ named: { setting }, value }: GivenValue): string[] {

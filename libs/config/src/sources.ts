@@ -39,7 +39,9 @@ export function readFlags(
       flags.printConfig = true;
     } else if (named === undefined && flag !== '--config') {
       const known = [...settings.map((one) => one.flag), '--config', '--help', '--print-config'];
-      problems.push({ key: flag, rule: `there is no such flag${didYouMean(flag, known)}; --help lists them` });
+      // What stands alone may be a secret that lost its flag.
+      const key = flag.startsWith('-') ? flag : 'an argument';
+      problems.push({ key, rule: `there is no such flag${didYouMean(flag, known)}; --help lists them` });
       // What follows an unknown flag is most likely its value, and no problem of its own.
       dropValue(rest);
     } else {
@@ -80,12 +82,7 @@ export function readFile(path: string, settings: readonly NamedSetting[], proble
     const text = readFileSync(path, 'utf8');
     content = isBlank(text) ? {} : load(text, { filename: path });
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    problems.push({
-      key: '--config',
-      value: quote(path),
-      rule: code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${message.split('\n')[0] ?? ''}`,
-    });
+    problems.push({ key: '--config', value: quote(path), rule: whyUnreadable(error) });
     return [];
   }
   const given: GivenValue[] = [];
@@ -111,6 +108,17 @@ export function readFile(path: string, settings: readonly NamedSetting[], proble
   };
   walk(content, []);
   return given;
+}
+
+/** What the YAML parser quotes may be a secret: a text that begins with * or ! and has no quotes is an alias or a tag. */
+function whyUnreadable(error: unknown): string {
+  const { code, message, reason, mark } = error as Error & { code?: string; reason?: string; mark?: { line?: number } };
+  if (reason === undefined) {
+    return code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${message}`;
+  }
+  const [what = '', quoted] = reason.split(/["!:]/);
+  const hint = quoted === undefined ? '' : ' (a text that begins with * or ! belongs in quotes)';
+  return `is not YAML: ${what.trim()}${mark?.line === undefined ? '' : `, in line ${mark.line + 1}`}${hint}`;
 }
 
 function kindOf(node: unknown): string {
