@@ -6,6 +6,7 @@ import type { SchedulerConfig } from '../config.js';
 import type { CredentialFiles } from '../credentials/credential-files.js';
 import { AccessControl } from './access-control.js';
 import { findConflicts, parseTokenEntry, type TokenEntry } from './token-entry.js';
+import { isTokenAsName } from './token.js';
 import { TokenTable } from './token-table.js';
 import { parseTokensFile } from './tokens-file.js';
 
@@ -19,7 +20,8 @@ export function checkTokens(config: SchedulerConfig): ConfigProblem[] {
   const { auth } = config;
   const problems = Object.entries(auth.tokens).flatMap(([name, text]) => {
     const entry = parseTokenEntry(name, text);
-    return 'rule' in entry ? [{ key: `auth.tokens.${name}`, rule: entry.rule }] : [];
+    const key = isTokenAsName(name) ? 'auth.tokens' : `auth.tokens.${name}`;
+    return 'rule' in entry ? [{ key, rule: entry.rule }] : [];
   });
   if (auth.mode === 'none' && asksForTokens(config)) {
     problems.push({

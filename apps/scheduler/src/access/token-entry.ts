@@ -1,5 +1,5 @@
 import { isRole, type Role, ROLES } from './role.js';
-import { looksLikeToken } from './token.js';
+import { isTokenAsName, looksLikeToken } from './token.js';
 
 /** A token as it is configured: what it is called, what it may do, and its hash. */
 export interface TokenEntry {
@@ -24,6 +24,9 @@ const DAY_MS = 86_400_000;
 /** Reads `role:hash` or `role:hash:date`. */
 export function parseTokenEntry(name: string, text: string): TokenEntry | EntryProblem {
   const [, role = '', digest = '', until] = /^([^:]*):([^:]*)(?::(.*))?$/s.exec(text) ?? [];
+  if (isTokenAsName(name)) {
+    return { rule: 'a name is a token itself: expected a name that may be shown, then role:hash. Make a new token' };
+  }
   if (looksLikeToken(text)) {
     return { rule: 'this is a token itself: expected role:hash, which --new-token prints beside it. Make a new one' };
   }

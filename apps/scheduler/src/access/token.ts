@@ -22,6 +22,11 @@ export function toLine(role: Role, token: string): string {
   return `${role}:${digestOf(token)}`;
 }
 
+/** In `auth.tokens` it stands where the name belongs: every log line and every job would show it. */
+export function isTokenAsName(name: string): boolean {
+  return /orc_[A-Za-z0-9_-]{30}/.test(name);
+}
+
 /** Somebody configured the token where its hash belongs. */
 export function looksLikeToken(text: string): boolean {
   return text.includes(PREFIX);

@@ -61,6 +61,13 @@ describe('parseTokensFile', () => {
     }
   };
 
+  it('refuses a token as a name, and does not show it', () => {
+    const { token } = testToken('x', 'viewer');
+
+    expect(reasonOf(`${token}: viewer:${HASH}\n`)).toContain('a name is a token itself');
+    expect(reasonOf(`${token}: viewer:${HASH}\n`)).not.toContain(token.slice(4));
+  });
+
   it('reads a map with comments, and {} as none', () => {
     expect(parseTokensFile(`# ours\nci: submitter:${HASH}\nops: "admin:${'c3'.repeat(32)}"\n`, besides)).toMatchObject([
       { name: 'ci', role: 'submitter' },

@@ -2,6 +2,7 @@ import { SecretFileError } from '@orchestrator/config';
 import { NAME_PATTERN } from '@orchestrator/core';
 import { load } from 'js-yaml';
 
+import { isTokenAsName } from './token.js';
 import { findConflicts, parseTokenEntry, type TokenEntry } from './token-entry.js';
 
 /**
@@ -18,7 +19,7 @@ export function parseTokensFile(text: string, besides: readonly TokenEntry[]): T
     }
     const entry = typeof value === 'string' ? parseTokenEntry(name, value) : { rule: 'expected a text: role:hash' };
     if ('rule' in entry) {
-      throw new SecretFileError(`${shown}: ${entry.rule}`);
+      throw new SecretFileError(isTokenAsName(name) ? entry.rule : `${shown}: ${entry.rule}`);
     }
     return entry;
   });
