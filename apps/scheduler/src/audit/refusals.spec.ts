@@ -36,6 +36,26 @@ describe('Refusals', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('hides nothing that is refused to a token behind the noise of its address, or of many', () => {
+    const ofToken = { ...refusal('10.0.0.1'), who: 'ci', action: 'job.cancel', targets: ['a'] } as const;
+    for (let i = 0; i < 5_000; i += 1) {
+      refusals.record(refusal(`10.0.${i >> 8}.${i & 255}`));
+      refusals.record(refusal('10.0.0.1'));
+    }
+    told = [];
+    refusals.record(ofToken);
+    expect(told).toEqual([ofToken]);
+    for (let i = 1; i < TOLD_ONE_BY_ONE + 3; i += 1) {
+      refusals.record({ ...ofToken, from: '10.0.0.2' });
+    }
+    refusals.tell();
+
+    expect(told.filter(({ who }) => who === 'ci').at(-1)).toMatchObject({
+      from: '10.0.0.2',
+      detail: expect.stringMatching(/^3 more/),
+    });
+  });
+
   it('begins anew after a minute', () => {
     refusals.record(refusal('10.0.0.1'));
     clock.advance(WINDOW_MS);

@@ -8,7 +8,7 @@ export interface RefusalsParams {
 }
 
 export const WINDOW_MS = 60_000;
-/** Of each address in each window: what somebody who has mistyped a token does. */
+/** Of each address, or token, in each window: what somebody who has mistyped one does. */
 export const TOLD_ONE_BY_ONE = 5;
 /** Whoever has more addresses than that is counted as one. */
 const MAX_ADDRESSES = 1_000;
@@ -22,6 +22,7 @@ interface Seen {
 /** Refusals on their way to the audit log: ten thousand wrong tokens do not make ten thousand lines. */
 export class Refusals {
   readonly #params: RefusalsParams;
+  /** By the name of the token, or else by the address: noise without a token hides nothing that is done with one. */
   readonly #seen = new Map<string, Seen>();
   #timer: Timer | undefined;
 
@@ -30,26 +31,28 @@ export class Refusals {
   }
 
   record(entry: AuditEntry): void {
-    const isKnown = this.#seen.has(entry.from) || this.#seen.size < MAX_ADDRESSES;
-    const from = isKnown ? entry.from : MANY;
-    const count = (this.#seen.get(from)?.count ?? 0) + 1;
-    this.#seen.set(from, { count, last: entry });
+    const key = entry.who === undefined ? this.#addressKey(entry.from) : `token ${entry.who}`;
+    const count = (this.#seen.get(key)?.count ?? 0) + 1;
+    this.#seen.set(key, { count, last: key === MANY ? { ...entry, from: MANY } : entry });
     if (count <= TOLD_ONE_BY_ONE) {
       this.#params.audit.record(entry);
     }
     this.#timer ??= this.#params.clock.setTimer(WINDOW_MS, () => this.tell());
   }
 
-  /** Says of each address how many more there were; a window begins anew. */
+  #addressKey(from: string): string {
+    return this.#seen.has(from) || this.#seen.size < MAX_ADDRESSES ? from : MANY;
+  }
+
+  /** Says of each how many more there were; a window begins anew. */
   tell(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const [from, { count, last }] of this.#seen) {
+    for (const { count, last } of this.#seen.values()) {
       const more = count - TOLD_ONE_BY_ONE;
       if (more > 0) {
         this.#params.audit.record({
           ...last,
-          from,
           targets: [],
           detail: `${more} more were refused within a minute; this is the last`,
         });
