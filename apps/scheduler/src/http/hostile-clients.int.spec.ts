@@ -158,6 +158,16 @@ describe('a client that is slow', () => {
     expect(chunked.isOpen()).toBe(true); // a whole request has more time
   });
 
+  it('is closed when it was told that it makes no request, and does not end its side', async () => {
+    const client = connect({ port, host: '127.0.0.1', localAddress: ATTACKER, allowHalfOpen: true });
+    client.on('error', () => undefined).pause();
+    client.write('nonsense\r\n\r\n');
+    await until('it is connected', () => api.service.connections >= 2);
+
+    await until('it is closed', () => api.service.connections === 1);
+    client.destroy();
+  });
+
   it('is cut off, by itself, when it does not take its answer', async () => {
     const output = 'x'.repeat(200_000);
     const session = await api.join('worker-2');

@@ -31,6 +31,8 @@ export class OpenSockets {
   readonly #connections: FairConnections;
   /** Answers that were not taken, and since when they are complete, as far as was seen. */
   readonly #answers = new Map<ServerResponse, number | undefined>();
+  /** Our side has said all that it had to say; seen at the last look. */
+  readonly #over = new WeakSet<Connection>();
   #look: Timer | undefined;
 
   constructor(params: OpenSocketsParams) {
@@ -49,6 +51,7 @@ export class OpenSockets {
   start(): void {
     this.#look = this.#params.clock.setTimer(LOOK_MS, () => {
       this.#cutSlowReaders();
+      this.#closeOver();
       this.start();
     });
   }
@@ -86,6 +89,17 @@ export class OpenSockets {
       this.#answers.delete(response);
       this.#connections.ended(connection);
     });
+  }
+
+  /** What was no request is answered and ended, and some clients never end their side. */
+  #closeOver(): void {
+    for (const connection of [...this.#connections.list()]) {
+      if (this.#over.has(connection)) {
+        this.#connections.close(connection);
+      } else if (connection.socket.writableEnded) {
+        this.#over.add(connection);
+      }
+    }
   }
 
   #cutSlowReaders(): void {
