@@ -74,7 +74,7 @@ const schema = {
   },
   grpc: {
     host: text({
-      doc: 'Where workers dial. Wider than loopback only with auth.joinToken, auth.joinTokenFile or auth.mode none.',
+      doc: 'Where workers dial. Wider than loopback only with auth.joinToken, auth.joinTokenFile, tls.ca or auth.mode none.',
       default: '127.0.0.1',
       pattern: HOST_PATTERN,
       expects: 'a host name or an address',
