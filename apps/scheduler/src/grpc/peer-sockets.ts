@@ -18,6 +18,7 @@ export interface PeerLimits {
 
 export const DEFAULT_PEER_LIMITS: PeerLimits = { idleMs: 15_000, refusedCalls: 20 };
 const LOOK_MS = 1_000;
+const TOLD_EVERY_MS = 10_000;
 
 export interface PeerSocketsParams {
   isOurPort(port: number | undefined): boolean;
@@ -38,6 +39,9 @@ export class PeerSockets {
   private readonly onAccepted = (message: unknown): void => this.add((message as { socket: Socket }).socket);
   private watching = false;
   private look: Timer | undefined;
+  /** Connections closed for refused calls, since that was last told. */
+  private refusedCount = 0;
+  private toldMs: number | undefined;
 
   constructor(private readonly params: PeerSocketsParams) {
     const { limit, clock, logger } = params;
@@ -84,9 +88,24 @@ export class PeerSockets {
       const calls = (this.refusals.get(connection) ?? 0) + 1;
       this.refusals.set(connection, calls);
       if (calls > this.limits.refusedCalls) {
-        this.params.logger.warn('a connection was closed: its calls are refused', { peer, calls });
         this.connections.close(connection);
+        this.tellOfRefused(peer);
       }
+    }
+  }
+
+  /** Who is refused comes again at once: the log does not grow with it. */
+  private tellOfRefused(peer: string): void {
+    const nowMs = this.params.clock.monotonicMs();
+    this.refusedCount += 1;
+    if (this.toldMs === undefined || nowMs - this.toldMs > TOLD_EVERY_MS) {
+      this.params.logger.warn('connections were closed: their calls are refused', {
+        peer,
+        closed: this.refusedCount,
+        calls: this.limits.refusedCalls,
+      });
+      this.toldMs = nowMs;
+      this.refusedCount = 0;
     }
   }
 
