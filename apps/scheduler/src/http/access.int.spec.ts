@@ -231,7 +231,6 @@ describe('ways around', () => {
     '/docs/%2e%2e/api/v1/workers/w-2/drain',
     '/docs/static/..%2f..%2fapi/v1/workers/w-2/drain',
     '/api/v1/%2e/workers/w-2/drain',
-    'http://localhost/api/v1/workers/w-2/drain',
     '/api/v1/workers/w-2/drain?access_token=TOKEN',
     '/api/v1/workers/w-2/drain?token=TOKEN',
   ])('lead nowhere: POST %s', async (path) => {
@@ -242,6 +241,15 @@ describe('ways around', () => {
 
     expect(nobody).toEqual(UNAUTHORIZED);
     expect([400, 403, 404, 405]).toContain(viewer.status);
+    expect(await drained()).toBe(false);
+  });
+
+  it('lead nowhere: an address that names a host itself', async () => {
+    for (const headers of [{}, TOKENS.viewer.headers, TOKENS.admin.headers]) {
+      const answer = await raw('http://localhost/api/v1/workers/w-2/drain', { method: 'POST', ...headers });
+
+      expect(answer.status).toBe(400);
+    }
     expect(await drained()).toBe(false);
   });
 
