@@ -36,6 +36,8 @@ export interface HostileScenario {
   options?: FaultClusterOptions;
   /** It ends executors: what runs on this worker runs again, in an executor anew. */
   endsExecutors?: boolean;
+  /** The scheduler's memory may grow by so much. Default `MAY_GROW_MIB`. */
+  schedulerMayGrowMib?: number;
   /** Before anything is started: what to make of the directory for temporary files. */
   prepare?(temporary: string): void;
   /** Whatever came of it. */
@@ -44,9 +46,15 @@ export interface HostileScenario {
   attack(bench: HostileBench): Promise<string>;
 }
 
+interface ConcludeBench {
+  endsExecutors: boolean;
+  mayGrowMib: typeof MAY_GROW_MIB;
+}
+
 /** A job that does its worst, and a neighbour on the same worker, which must not notice. */
 export function hostile(params: HostileScenario): Scenario {
   const { id, title, promise, quick = false, needs = [], endsExecutors = false } = params;
+  const mayGrowMib = { ...MAY_GROW_MIB, scheduler: params.schedulerMayGrowMib ?? MAY_GROW_MIB.scheduler };
   return {
     id,
     title,
@@ -60,7 +68,7 @@ export function hostile(params: HostileScenario): Scenario {
         params.prepare?.(temporary);
         const bench = await HostileBench.start(context, params.options);
         const measured = await params.attack(bench);
-        return `${measured}; ${await bench.conclude({ endsExecutors })}`;
+        return `${measured}; ${await bench.conclude({ endsExecutors, mayGrowMib })}`;
       } finally {
         params.release?.(temporary);
       }
@@ -161,7 +169,7 @@ export class HostileBench {
   }
 
   /** Ends the neighbour, lets the checker judge, and requires that everybody is as before. */
-  async conclude({ endsExecutors }: { endsExecutors: boolean }): Promise<string> {
+  async conclude({ endsExecutors, mayGrowMib }: ConcludeBench): Promise<string> {
     const holdings = endsExecutors ? this.#holdings.filter(({ name }) => name !== 'executor') : this.#holdings;
     await this.#nothingIsLeft(holdings, endsExecutors);
     await waitUntil('the worker beats', () => this.#heartbeats.longestSilenceMs > 0, { withinMs: HEARTBEAT_WITHIN_MS });
@@ -176,7 +184,7 @@ export class HostileBench {
     const grown = holdings.map(({ name, grownByMib }) => ({ name, mib: grownByMib }));
     const text = grown.map(({ name, mib }) => `${name} +${mib} MiB`).join(', ');
     requireThat(
-      grown.every(({ name, mib }) => mib < MAY_GROW_MIB[name]),
+      grown.every(({ name, mib }) => mib < mayGrowMib[name]),
       `memory is not bounded: ${text}`,
     );
     const neighbour = endsExecutors ? '' : `, the neighbour's at most ${neighbourSilenceMs} ms apart`;

@@ -35,6 +35,8 @@ export interface FaultClusterOptions {
   workerArgs?: readonly string[];
   /** Words before a worker's own, as `prlimit --nofile=64`; they must become the worker. Not with `network`. */
   workerLauncher?: readonly string[];
+  /** The same for each scheduler. */
+  schedulerLauncher?: readonly string[];
   env?: Readonly<Record<string, string>>;
 }
 

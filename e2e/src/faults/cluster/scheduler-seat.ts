@@ -62,6 +62,7 @@ export class SchedulerSeat extends Seat {
       options.network === true ? [`--grpc-host=${this.#cluster.network.address}`, '--auth-mode=none'] : [];
     return this.start({
       file: 'apps/scheduler/dist/main.js',
+      launcher: options.schedulerLauncher ?? [],
       args: [
         ...this.#redisArgs(),
         `--http-port=${this.httpPort}`,

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.js';
 import { badNetwork } from './bad-network.js';
 import { deafSchedulers } from './deaf-schedulers.js';
 import { hostileAttacks } from './hostile-attacks.js';
+import { hostileClients } from './hostile-clients.js';
 import { hostileMachine } from './hostile-machine.js';
 import { hostileOutput } from './hostile-output.js';
 import { hostileProcesses } from './hostile-processes.js';
@@ -49,5 +50,6 @@ export const scenarios: readonly Scenario[] = [
   ...hostileMachine,
   ...hostileAttacks,
   ...stalledReaders,
+  ...hostileClients,
   soak,
 ];
