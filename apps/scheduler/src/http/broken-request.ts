@@ -2,9 +2,12 @@ import type { Socket } from 'node:net';
 
 import { ProblemError, type ProblemKind, PROBLEMS } from './problem.js';
 
+/** Of Node's HTTP parser. Any other is one of the connection, as of a TLS handshake: what is written there is never sent. */
+const OF_HTTP = /^(HPE|ERR_HTTP)_/;
+
 /** What is not even HTTP never becomes a request: it is answered on the socket, as a problem like everything else. */
 export function answerBrokenRequest(error: { code: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  if (!OF_HTTP.test(error.code) || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }

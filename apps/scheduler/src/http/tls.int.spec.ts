@@ -7,6 +7,7 @@ import { type ApiBench, startApi } from '../testing/a-server.js';
 import { TlsBench } from '../testing/tls-bench.js';
 
 const GARBAGE_ANSWERED_WITHIN_MS = 5_000;
+const BEGINNING_OF_A_CLIENT_HELLO = Buffer.from('160301020001', 'hex');
 
 let tls: TlsBench;
 let api: ApiBench;
@@ -73,6 +74,17 @@ describe('the REST API over TLS', () => {
 
     expect(text).not.toContain('200');
     expect(await get('/healthz')).toMatchObject({ status: 200 });
+  });
+
+  it('closes a connection that does not finish its handshake', async () => {
+    const closed = new Promise<void>((resolve) => {
+      const socket = connectPlain(Number(new URL(api.url).port), '127.0.0.1');
+      socket.on('error', () => undefined).once('close', () => resolve());
+      socket.resume().write(BEGINNING_OF_A_CLIENT_HELLO);
+    });
+
+    await closed;
+    await get('/healthz');
   });
 
   it('gives a new certificate to new connections when both of its files are there; open ones live on', async () => {
