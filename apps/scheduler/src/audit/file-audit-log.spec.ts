@@ -134,6 +134,15 @@ describe('FileAuditLog', () => {
     expect(written()).toContain('"after"');
   });
 
+  it('is not whole where it holds nothing: it may have been wiped', async () => {
+    writeFileSync(path, '');
+
+    expect(await verifyAudit(path)).toEqual({
+      isWhole: false,
+      text: expect.stringContaining('holds no line') as string,
+    });
+  });
+
   it('notices that it was renamed: the new file goes on with the chain', async () => {
     const log = await open();
     await write(log, 'a', 'b');

@@ -81,6 +81,9 @@ class ChainCheck {
     if (this.problem !== undefined) {
       return { isWhole: false, text: `${path}: ${this.#checked} lines checked\n${this.problem}\n` };
     }
+    if (this.#last === undefined && this.#torn === undefined) {
+      return { isWhole: false, text: `${path}: holds no line: expected at least the first one of a chain\n` };
+    }
     const [first, last] = [this.#first, this.#last];
     const notes = [
       ...(first === undefined ? [] : [`numbers ${first.seq} to ${last?.seq}, last hash ${last?.hash}`]),

@@ -9,6 +9,7 @@ import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-serv
 import { connectionLimit } from '../sockets/connection-limit.js';
 import type { TlsFiles } from '../tls/tls-files.js';
 import { WorkerCredentials } from '../tls/worker-credentials.js';
+import { ListenError } from '../listen-error.js';
 import type { LinkEndLimits } from './link-end.js';
 import { type PeerLimits, PeerSockets } from './peer-sockets.js';
 import { doorman } from './doorman.js';
@@ -121,7 +122,10 @@ export class GrpcServer implements Service {
     const { host, port, tls, logger } = this.params;
     this.sockets.start();
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.boundPort = await this.server.listen(address, tls && new WorkerCredentials(tls));
+    const credentials = tls && new WorkerCredentials(tls);
+    this.boundPort = await this.server.listen(address, credentials).catch((error: unknown) => {
+      throw new ListenError({ section: 'grpc', host, port }, error);
+    });
     this.health.setStatus('healthy');
     logger.info('gRPC listens', { host, port: this.boundPort, tls: tls !== undefined });
   }

@@ -11,7 +11,8 @@ export function toJoinRefusal({ peer, reason, worker }: Refusal, atMs: number): 
     // As whom it spoke: nothing that anybody has shown.
     targets: worker === undefined ? [] : [worker],
     outcome: 'refused',
-    status: 'UNAUTHENTICATED',
+    // Who came so far as to say who it is may join, but not as that.
+    status: worker === undefined ? 'UNAUTHENTICATED' : 'PERMISSION_DENIED',
     detail: reason,
   };
 }

@@ -6,6 +6,7 @@ import type { Logger } from '@orchestrator/telemetry';
 import type { FastifyInstance } from 'fastify';
 
 import { connectionLimit } from '../sockets/connection-limit.js';
+import { ListenError } from '../listen-error.js';
 import type { HttpDeps } from './deps.js';
 import { OpenSockets } from './open-sockets.js';
 import { createHttpServer, type HttpOptions } from './server.js';
@@ -72,7 +73,9 @@ export class HttpService implements Service {
       takenWithinMs,
     });
     this.#sockets.start();
-    await this.#app.listen({ host, port });
+    await this.#app.listen({ host, port }).catch((error: unknown) => {
+      throw new ListenError({ section: 'http', host, port }, error);
+    });
     this.#port = (this.#app.server.address() as AddressInfo).port;
     logger.info('HTTP listens', { host, port: this.#port, tls: this.#params.tls !== undefined });
   }
