@@ -48,5 +48,7 @@ try {
 if (failures.length > 0) {
   console.log(`\nfailed: ${failures.join(' · ')}`);
 }
-console.log(`\n${skipped > 0 ? `${skipped} skipped, as said above\n` : ''}${total.passed} passed, ${total.failed} failed`);
+console.log(
+  `\n${skipped > 0 ? `${skipped} skipped, as said above\n` : ''}${total.passed} passed, ${total.failed} failed`,
+);
 process.exitCode = total.failed > 0 || failures.length > 0 ? 1 : 0;
