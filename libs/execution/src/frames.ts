@@ -1,9 +1,14 @@
 import type { Duplex } from 'node:stream';
-import { deserialize, serialize } from 'node:v8';
+import { DefaultSerializer, deserialize } from 'node:v8';
+
+import type { Clock, Timer } from '@orchestrator/core';
 
 /** A frame beyond this is a defect: all that is sent is bounded far below. */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 const HEADER_BYTES = 4;
+const NO_LENGTH = Buffer.alloc(HEADER_BYTES);
+/** What can wait goes with the next frame, or after this. */
+const LATER_MS = 5;
 /** Live output waits while this much has not gone out. */
 const CONGESTED_BYTES = 1024 * 1024;
 
@@ -32,6 +37,8 @@ export class FrameChannel<Out, In> {
   private incoming: Buffer[] = [];
   private incomingBytes = 0;
   private closed = false;
+  private isFlushDue = false;
+  private later: Timer | undefined;
 
   constructor(params: FrameChannelParams<In, Out>) {
     this.params = params;
@@ -45,7 +52,9 @@ export class FrameChannel<Out, In> {
     if (this.closed) {
       return;
     }
-    if (this.outgoing.push(message) === 1) {
+    this.outgoing.push(message);
+    if (!this.isFlushDue) {
+      this.isFlushDue = true;
       setImmediate(() => this.flush());
     }
     this.outgoingBytes += this.params.weigh?.(message) ?? 0;
@@ -54,19 +63,28 @@ export class FrameChannel<Out, In> {
     }
   }
 
+  /** In its order, and soon, but it is worth no frame of its own. */
+  sendLater(clock: Clock, message: Out): void {
+    if (this.closed) {
+      return;
+    }
+    this.outgoing.push(message);
+    if (!this.isFlushDue) {
+      this.later ??= clock.setTimer(LATER_MS, () => this.flush());
+    }
+  }
+
   flush(): void {
+    this.isFlushDue = false;
+    this.later?.cancel();
+    this.later = undefined;
     if (this.outgoing.length === 0 || this.closed) {
       return;
     }
-    const body = serialize(this.outgoing);
+    const frame = toFrame(this.outgoing);
     this.outgoing = [];
     this.outgoingBytes = 0;
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    header.writeUInt32LE(body.length);
-    this.params.stream.cork();
-    this.params.stream.write(header);
-    this.params.stream.write(body);
-    this.params.stream.uncork();
+    this.params.stream.write(frame);
   }
 
   get congested(): boolean {
@@ -126,7 +144,19 @@ export class FrameChannel<Out, In> {
   private close(): void {
     if (!this.closed) {
       this.closed = true;
+      this.later?.cancel();
       this.params.onClosed();
     }
   }
+}
+
+/** Header and body in one buffer: one write. */
+function toFrame(messages: readonly unknown[]): Buffer {
+  const serializer = new DefaultSerializer();
+  serializer.writeRawBytes(NO_LENGTH);
+  serializer.writeHeader();
+  serializer.writeValue(messages);
+  const frame = serializer.releaseBuffer();
+  frame.writeUInt32LE(frame.length - HEADER_BYTES);
+  return frame;
 }
