@@ -217,7 +217,7 @@ export class HostileBench {
   foreign(): string[] {
     const all = processesOfWorker(this.worker.program.pid);
     return all
-      .filter(({ environment }) => !/ORCHESTRATOR_MARK=[^\0]*\/@(executor|guard)(\0|$)/.test(environment))
+      .filter(({ environment }) => !/ORCHESTRATOR_MARK=[^\0]*\/@(executor|guard|helper-\d+)(\0|$)/.test(environment))
       .filter(({ environment }) => !environment.includes(`ORCHESTRATOR_JOB_ID=${this.#neighbour.id}\0`))
       .map(({ pid, command }) => `process ${pid}: ${command}`);
   }

@@ -17,6 +17,11 @@ export class Cgroup {
 
   constructor(readonly directory: string) {}
 
+  /** Who writes 0 to it moves into it. */
+  get processesFile(): string {
+    return join(this.directory, 'cgroup.procs');
+  }
+
   create(): boolean {
     return succeeds(() => mkdirSync(this.directory));
   }

@@ -12,7 +12,7 @@ import { toCancelledEnd } from './process/command-end.js';
 import { describeDirectory } from './process/spawn-failure.js';
 import { type Survivors, SURVIVORS_TEXT } from './survivors.js';
 import { sweepUntilNone } from './sweep.js';
-import type { CgroupUse, FromExecutor, LastWill, ToExecutor } from './wire.js';
+import type { CgroupUse, FromExecutor, HelperUse, LastWill, ToExecutor } from './wire.js';
 import { within } from './within.js';
 
 const STOP_LIMIT_MS = 5_000;
@@ -33,6 +33,8 @@ export interface ExecutorProcessParams {
   passEnv?: readonly string[];
   /** A cgroup for each attempt. @default off */
   cgroup?: CgroupUse;
+  /** Who starts commands. @default auto */
+  helpers?: HelperUse;
   /** For commands whose job names none. Default: where the worker was started. */
   cwd?: string;
   /** Whom the executor tells when the worker's process has ended. Without it nobody is told. */
@@ -161,7 +163,7 @@ export class ExecutorProcess implements Executor {
   }
 
   private async launch(): Promise<void> {
-    const { cgroup, clock, entry, environment, lastWill, passEnv } = this.params;
+    const { cgroup, clock, entry, environment, helpers, lastWill, passEnv } = this.params;
     const link = new ExecutorLink({
       clock,
       entry: entry ?? builtEntry('executor-main'),
@@ -169,6 +171,7 @@ export class ExecutorProcess implements Executor {
         owner: this.owner,
         lastWill,
         cgroup: cgroup ?? 'off',
+        helpers: helpers ?? 'auto',
         cwd: this.cwd,
         baseEnvironment: pickEnvironment(environment, passEnv),
       },
@@ -210,6 +213,8 @@ export class ExecutorProcess implements Executor {
         return events.freezeLimitReached?.(message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)));
       case 'unstarted':
         return this.unstarted(message.attemptIds, message.detail);
+      case 'lost':
+        return this.lostByHelper(message.attemptIds, message.detail);
       case 'done':
         this.numbered.get(message.number)?.();
         this.numbered.delete(message.number);
@@ -227,6 +232,15 @@ export class ExecutorProcess implements Executor {
     if (ours.length > 0) {
       logger.warn('This machine cannot start commands now: they are given back', { attempts: ours.length, detail });
       events.unstarted(ours, detail);
+    }
+  }
+
+  private lostByHelper(attemptIds: readonly string[], detail: string): void {
+    const { events, logger } = this.params;
+    const ours = attemptIds.filter((attemptId) => this.handed.delete(attemptId));
+    if (ours.length > 0) {
+      logger.warn('A helper of the executor was lost: what it ran is ended', { attempts: ours.length, detail });
+      events.executorLost(ours, detail);
     }
   }
 

@@ -43,7 +43,7 @@ export interface ExecutorEvents {
   thawed?(attemptIds: readonly string[]): void;
   /** Frozen for longer than they may be: these were killed. */
   freezeLimitReached?(attemptIds: readonly string[]): void;
-  /** The executor's process died or did not answer: swept, these are lost; a new one is being started. */
+  /** The executor's process, or a helper of it, died or did not answer: swept, these are lost; a new one is being started. */
   executorLost(attemptIds: readonly string[], detail: string): void;
 }
 

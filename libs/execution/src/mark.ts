@@ -14,12 +14,14 @@ export interface MarkOwner {
   process: ProcessIdentity;
 }
 
-/** No attempt has such an id, so a sweep for attempts never meets these two. */
+/** No attempt has such an id, so a sweep for attempts never meets these. */
 export const EXECUTOR_ROLE = '@executor';
 export const GUARD_ROLE = '@guard';
+/** Each helper has a number, too: it and what it is about to start are found by it. */
+export const HELPER_ROLE = '@helper';
 
 export interface Mark extends MarkOwner {
-  /** An attempt's id or one of the two roles. */
+  /** An attempt's id or a role. */
   holder: string;
 }
 

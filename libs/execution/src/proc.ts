@@ -51,6 +51,12 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat !== undefined && stat.startTime === identity.startTime && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** It is a child of that process and has not ended. A child that was reaped is not; whoever has its number then is another one's. */
+export function isRunning(pid: number, parent: number): boolean {
+  const stat = readStat(pid);
+  return stat?.parent === parent && stat.state !== 'Z' && stat.state !== 'X';
+}
+
 /** Signals a process or, with a negative number, a group. False when there is none. Refuses 0, 1 and -1: those are everybody. */
 export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   if (!Number.isInteger(target) || Math.abs(target) <= 1) {

@@ -16,6 +16,9 @@ export interface LastWill {
 /** `auto`: where the kernel has cgroup v2, it may be written to and moving a process is quick. */
 export type CgroupUse = 'off' | 'auto';
 
+/** Small processes that start commands for the executor. `auto`: while many are started. `always` is for tests. */
+export type HelperUse = 'off' | 'auto' | 'always';
+
 export interface ExecutorSetup {
   owner: MarkOwner;
   /** Secrets travel here and never in argv or the environment. */
@@ -23,6 +26,7 @@ export interface ExecutorSetup {
   /** For commands whose job names none. */
   cwd: string;
   cgroup: CgroupUse;
+  helpers: HelperUse;
   /** What every command gets. */
   baseEnvironment: Readonly<Record<string, string>>;
 }
@@ -51,6 +55,8 @@ export type FromExecutor =
   | { kind: 'leaseLost' | 'frozen' | 'thawed' | 'freezeLimitReached'; attemptIds: string[] }
   /** For want of something that only the machine can give: nothing of these has run. */
   | { kind: 'unstarted'; attemptIds: string[]; detail: string }
+  /** They had been started, and nobody knows how they ended: they are dead. */
+  | { kind: 'lost'; attemptIds: string[]; detail: string }
   | { kind: 'done'; number: number }
   | { kind: 'pong'; number: number }
   | { kind: 'log'; level: 'info' | 'warn'; message: string; fields: Record<string, unknown> };

@@ -1,18 +1,22 @@
 import { type Clock, DEFAULT_FREEZE_LIMIT_MS, type OnLeaseLost } from '@orchestrator/core';
 
 import type { Cgroup } from '../cgroup.js';
+import { createDeferred } from '../deferred.js';
 import type { AttemptToRun, ExecutorEnd } from '../executor.js';
-import { hasProc, readStat, sendSignal } from '../proc.js';
+import { hasProc, isRunning, readStat, sendSignal } from '../proc.js';
 import type { Survivors } from '../survivors.js';
 import { AttemptOutput } from './attempt-output.js';
 import { type CommandExit, type EndRequest, toEnd, toSpawnErrorEnd } from './command-end.js';
+import type { CommandHelper } from './command-helper.js';
 import { drainOutput } from './drain.js';
 import type { Freezer } from './freezer.js';
+import { openInputFile } from './input-file.js';
 import type { LiveOutput } from './live-output.js';
 import type { MarkSweeper } from './mark-sweeper.js';
 import { PausableTimer } from './pausable-timer.js';
 import type { PipePool } from './pipe-pool.js';
-import { type SpawnedCommand, spawnCommand } from './spawn-command.js';
+import type { CommandEvents, RunningCommand } from './running-command.js';
+import { spawnCommand } from './spawn-command.js';
 import { toSpawnFailure } from './spawn-failure.js';
 
 export interface CommandAttemptParams {
@@ -28,6 +32,8 @@ export interface CommandAttemptParams {
   live: LiveOutput;
   pipes: PipePool;
   launch: <T>(spawn: () => T) => T;
+  /** Who starts it, if this process need not. */
+  takeHelper: () => CommandHelper | undefined;
   /** Where this can be had: all of it is in there, whatever its mark. */
   cgroup: Cgroup | undefined;
   onSurvivors: (survivors: Survivors) => void;
@@ -36,11 +42,14 @@ export interface CommandAttemptParams {
   onEnded: (end: ExecutorEnd) => void;
   /** The machine could not start it: nothing of it has run. Called instead of `onEnded`. */
   onUnable: (detail: string) => void;
+  /** It had started, and nobody knows how it ended: everything of it is dead. Called instead of `onEnded`. */
+  onLost: (detail: string) => void;
 }
 
 /**
  * One command, from its start until nothing of it is left.
  *
+ * - *starting*: a helper has been asked. What is asked of the attempt meanwhile waits for its start; a kill ends the helper.
  * - *running*: until it exits, its timeout passes or it is cancelled.
  * - *terminating* (timeout, cancel): SIGTERM was sent. Over when nothing with its mark is left, or with the grace.
  * - *exited*: its output is drained for a moment; then its group is killed and it is reported. What escaped the group is
@@ -50,8 +59,12 @@ export interface CommandAttemptParams {
  */
 export class CommandAttempt {
   readonly output: AttemptOutput;
-  private spawned: SpawnedCommand | undefined;
+  private command: RunningCommand | undefined;
+  private readonly starting = createDeferred();
+  private isStarting = true;
   private pid = 0;
+  /** This process or a helper of it. */
+  private parent = 0;
   private startedAtMs = 0;
   private startedAtWallMs = 0;
   private timer: PausableTimer | undefined;
@@ -76,33 +89,22 @@ export class CommandAttempt {
   }
 
   start(): void {
-    const { attempt, clock, live } = this.params;
+    const { clock } = this.params;
     this.startedAtMs = clock.monotonicMs();
     this.startedAtWallMs = clock.wallMs();
     try {
-      this.spawned = spawnCommand(attempt, {
-        ...this.params,
-        onData: (stream, chunk) => {
-          this.output.append(stream, chunk);
-          live.notice(this.output, this.startedAtMs);
-        },
-      });
+      this.command = this.launch();
     } catch (error) {
       this.failToStart(error);
-      return;
-    }
-    const { child } = this.spawned;
-    child.once('error', (error) => this.failToStart(error));
-    this.pid = child.pid ?? 0;
-    if (this.pid > 1) {
-      this.follow(this.spawned);
     }
   }
 
   /** One that is frozen, or should be, gets no SIGTERM: it would run on to handle it. */
   cancel(reason: string): void {
     const request: EndRequest = { reason: 'cancelled', message: reason };
-    if (this.frozen === undefined && this.params.mayTerminate()) {
+    if (this.isStarting) {
+      void this.starting.promise.then(() => this.cancel(reason));
+    } else if (this.frozen === undefined && this.params.mayTerminate()) {
       this.terminate(request);
     } else if (!this.isOver) {
       this.endRequest = request;
@@ -115,16 +117,29 @@ export class CommandAttempt {
    * whose command has ended, is killed instead and ends as usual.
    */
   async freeze(sinceUptimeMs: number, overdueMs: number): Promise<boolean> {
-    if (this.pid <= 1 || this.exit !== undefined || this.endRequest?.reason === 'cancelled') {
+    const hasNotStarted = this.pid <= 1 && !this.isStarting;
+    if (hasNotStarted || this.exit !== undefined || this.endRequest?.reason === 'cancelled') {
       this.killRest();
       return false;
     }
-    const { cgroup, freezer, mark } = this.params;
     this.wasFrozen = true;
     this.timer?.pause(overdueMs);
-    this.frozen = { sinceUptimeMs, done: freezer.freeze({ mark, leader: this.pid, cgroup }) };
+    this.frozen = { sinceUptimeMs, done: this.isStarting ? this.freezeOnceStarted() : this.stopAll() };
     await this.frozen.done;
     return this.isFrozen;
+  }
+
+  private async freezeOnceStarted(): Promise<void> {
+    await this.starting.promise;
+    if (this.pid > 1 && this.isFrozen) {
+      this.timer?.pause(0);
+      await this.stopAll();
+    }
+  }
+
+  private stopAll(): Promise<void> {
+    const { cgroup, freezer, mark } = this.params;
+    return freezer.freeze({ mark, leader: this.pid, cgroup });
   }
 
   /** Frozen for longer than it may be. */
@@ -152,17 +167,44 @@ export class CommandAttempt {
 
   /** SIGKILL to the group and to all that carry its mark; resolves when nothing is found any more. Nothing is reported. */
   async kill(): Promise<void> {
+    const { isStarting } = this;
     this.silence();
     this.killGroup();
+    if (isStarting) {
+      await this.command?.abort?.();
+    }
     await this.gone();
-    this.destroyStreams();
+    this.command?.destroy();
   }
 
-  private follow({ child, input }: SpawnedCommand): void {
+  private launch(): RunningCommand {
+    const { attempt, cgroup, clock, cwd, live, mark, pipes, takeHelper } = this.params;
+    const events: CommandEvents = {
+      onData: (stream, chunk) => {
+        this.output.append(stream, chunk);
+        live.notice(this.output, this.startedAtMs);
+      },
+      onStarted: (pid, parent) => this.follow(pid, parent),
+      onFailed: (error) => this.failToStart(error),
+      onExit: (exit, groupLives) => void this.exited(exit, groupLives),
+      onLost: (detail) => void this.lose(detail),
+    };
+    const stdin = attempt.stdin === undefined ? undefined : openInputFile(pipes.directory, attempt.stdin);
+    const helper = attempt.stdin === undefined || stdin !== undefined ? takeHelper() : undefined;
+    return helper === undefined
+      ? spawnCommand(attempt, { ...this.params, ...events, stdin })
+      : helper.start({ attempt, mark, cwd, cgroup }, stdin, clock.monotonicMs(), events);
+  }
+
+  private follow(pid: number, parent: number): void {
     const { attempt, onStarted } = this.params;
-    onStarted(this.pid, this.startedAtWallMs);
-    child.once('exit', (code, signal) => void this.exited({ code, signal }));
-    input?.end(attempt.stdin);
+    if (this.silenced) {
+      return;
+    }
+    this.pid = pid;
+    this.parent = parent;
+    this.endStarting();
+    onStarted(pid, this.startedAtWallMs);
     if (attempt.timeoutMs > 0) {
       const message = `did not end within ${attempt.timeoutMs} ms`;
       this.setTimer(attempt.timeoutMs, () => this.terminate({ reason: 'timeout', message }));
@@ -181,9 +223,12 @@ export class CommandAttempt {
     this.setTimer(attempt.killGraceMs, () => this.killRest());
   }
 
-  /** A zombie has ended by itself: its exit is only not read yet. */
+  /** A zombie has ended by itself: its exit is only not read yet. One that a helper has reaped is somebody else by now. */
   private get isOver(): boolean {
-    return this.pid <= 1 || this.exit !== undefined || readStat(this.pid)?.state === 'Z';
+    if (this.pid <= 1 || this.exit !== undefined) {
+      return true;
+    }
+    return this.parent === process.pid ? readStat(this.pid)?.state === 'Z' : !isRunning(this.pid, this.parent);
   }
 
   private setTimer(delayMs: number, fn: () => void): void {
@@ -207,10 +252,10 @@ export class CommandAttempt {
     await cgroup?.end(clock, onSurvivors);
   }
 
-  private async exited(exit: CommandExit): Promise<void> {
+  private async exited(exit: CommandExit, groupLives: boolean): Promise<void> {
     const { clock, mark, sweeper } = this.params;
     this.exit = exit;
-    this.groupOutlivesLeader = sendSignal(-this.pid, 0);
+    this.groupOutlivesLeader = groupLives;
     if (this.frozen !== undefined) {
       this.killRest();
     }
@@ -225,11 +270,10 @@ export class CommandAttempt {
     if (this.silenced) {
       return;
     }
-    await drainOutput({
-      clock,
-      streams: this.spawned?.outputs ?? [],
-      progress: () => this.output.bytes,
-    });
+    const streams = this.command?.outputs ?? [];
+    if (streams.length > 0) {
+      await drainOutput({ clock, streams, progress: () => this.output.bytes });
+    }
     if (this.endRequest !== undefined && hasProc) {
       await this.gone();
     } else {
@@ -248,7 +292,7 @@ export class CommandAttempt {
     this.params.cgroup?.kill();
     const isHeld =
       this.exit === undefined
-        ? readStat(this.pid)?.parent === process.pid
+        ? this.pid > 1 && readStat(this.pid)?.parent === this.parent
         : this.groupOutlivesLeader && readStat(this.pid) === undefined;
     if (isHeld || !hasProc) {
       sendSignal(-this.pid, 'SIGKILL');
@@ -259,7 +303,7 @@ export class CommandAttempt {
     if (!this.silenced) {
       const { attempt, clock, onEnded } = this.params;
       this.silence();
-      this.destroyStreams();
+      this.command?.destroy();
       onEnded(
         toEnd({
           attemptId: attempt.attemptId,
@@ -279,7 +323,7 @@ export class CommandAttempt {
       const { attempt, cwd, onEnded, onUnable } = this.params;
       this.silence();
       void this.emptied();
-      this.destroyStreams();
+      this.command?.destroy();
       const failure = toSpawnFailure(error, attempt, cwd);
       if (failure.isMachines) {
         onUnable(failure.message);
@@ -289,15 +333,23 @@ export class CommandAttempt {
     }
   }
 
+  private async lose(detail: string): Promise<void> {
+    if (!this.silenced && this.exit === undefined) {
+      await this.kill();
+      this.params.onLost(detail);
+    }
+  }
+
+  private endStarting(): void {
+    this.isStarting = false;
+    this.starting.resolve();
+  }
+
   private silence(): void {
     this.silenced = true;
+    this.endStarting();
     this.params.freezer.end(this.params.mark);
     this.timer?.cancel();
     this.params.live.forget(this.output);
-  }
-
-  private destroyStreams(): void {
-    this.spawned?.input?.destroy();
-    this.spawned?.outputs.forEach((stream) => stream.destroy());
   }
 }

@@ -3,7 +3,7 @@ import type { Clock, OnLeaseLost } from '@orchestrator/core';
 import type { Cgroup } from '../cgroup.js';
 import type { AttemptToRun } from '../executor.js';
 import type { FrameChannel } from '../frames.js';
-import { toMark } from '../mark.js';
+import { HELPER_ROLE, toMark } from '../mark.js';
 import { hasProc } from '../proc.js';
 import { SURVIVORS_TEXT } from '../survivors.js';
 import type { ExecutorSetup, FromExecutor, ToExecutor } from '../wire.js';
@@ -12,10 +12,11 @@ import { toCancelledEnd } from './command-end.js';
 import { Freezer } from './freezer.js';
 import { FrozenAttempts } from './frozen-attempts.js';
 import { Guard } from './guard.js';
+import { HelperPool } from './helper-pool.js';
 import { LeaseWatch } from './lease-watch.js';
 import { LiveOutput } from './live-output.js';
 import { MarkSweeper } from './mark-sweeper.js';
-import { createOomRaiser } from './oom-score.js';
+import { commandsOomScore, createOomRaiser } from './oom-score.js';
 import { PipePool } from './pipe-pool.js';
 import { SessionCgroup } from './session-cgroup.js';
 import { StartRetries } from './start-retries.js';
@@ -41,6 +42,8 @@ export class ExecutorServer {
   private readonly freezer: Freezer;
   private readonly frozen: FrozenAttempts;
   private cgroups: SessionCgroup | undefined;
+  /** None where there is no `/proc`: what they start is looked for and read through it. */
+  private helpers: HelperPool | undefined;
   private readonly raiseOom = createOomRaiser();
   private readonly pipes: PipePool;
   private readonly retries: StartRetries;
@@ -133,6 +136,14 @@ export class ExecutorServer {
     const cgroup = this.cgroups?.cgroup.directory;
     if (hasProc) {
       new Guard({ setup, clock, directory: this.pipes.directory, cgroup }).start();
+      this.helpers = new HelperPool({
+        clock,
+        use: setup.helpers,
+        setup: { oomScore: String(commandsOomScore() ?? ''), baseEnvironment: setup.baseEnvironment },
+        toMark: (number) => toMark(setup.owner, `${HELPER_ROLE}-${number}`),
+        kill: (mark) => this.sweeper.kill(mark),
+        log: (message, fields) => this.log(message, fields, 'info'),
+      });
     } else {
       this.log('There is no /proc: what leaves its process group is not found, and nobody guards the executor', {});
     }
@@ -158,6 +169,7 @@ export class ExecutorServer {
 
   private async startSome(): Promise<void> {
     await this.pipes.reserve(STARTS_PER_TURN * PIPES_PER_START);
+    await this.helpers?.reserve(STARTS_PER_TURN);
     if (!this.lease.valid) {
       await this.params.channel.quiet();
     }
@@ -181,10 +193,11 @@ export class ExecutorServer {
       return;
     }
     const cgroup = this.cgroups?.create();
+    const cwd = attempt.cwd ?? this.setup.cwd;
     const command = new CommandAttempt({
       attempt,
       mark: toMark(this.setup.owner, attemptId),
-      cwd: attempt.cwd ?? this.setup.cwd,
+      cwd,
       baseEnvironment: this.setup.baseEnvironment,
       clock,
       sweeper: this.sweeper,
@@ -194,8 +207,10 @@ export class ExecutorServer {
       pipes: this.pipes,
       cgroup,
       launch: (spawn) => this.launch(cgroup, spawn),
+      takeHelper: () => this.helpers?.take(attempt, cwd),
       onSurvivors: (survivors) => this.log(SURVIVORS_TEXT, { ...survivors }),
-      onStarted: (pid, startedAtWallMs) => channel.send({ kind: 'started', attemptId, pid, startedAtWallMs }),
+      onStarted: (pid, startedAtWallMs) =>
+        channel.sendLater(clock, { kind: 'started', attemptId, pid, startedAtWallMs }),
       onEnded: (end) => {
         this.attempts.delete(attemptId);
         this.retries.remove(attemptId);
@@ -204,6 +219,11 @@ export class ExecutorServer {
       onUnable: (detail) => {
         this.attempts.delete(attemptId);
         this.retries.add(attempt, detail);
+      },
+      onLost: (detail) => {
+        this.attempts.delete(attemptId);
+        this.retries.remove(attemptId);
+        channel.send({ kind: 'lost', attemptIds: [attemptId], detail });
       },
     });
     this.attempts.set(attemptId, command);

@@ -5,7 +5,7 @@ import { type Clock, sleep } from '@orchestrator/core';
 
 import { GUARD_ROLE, MARK_VARIABLE, toMark, toMarkPrefix } from '../mark.js';
 import type { ExecutorSetup } from '../wire.js';
-import { SHELL } from './spawn-command.js';
+import { SHELL } from './program.js';
 
 /**
  * Sleeps in `read` until the pipe from the executor, its only writer, is closed: then the executor is dead. Kills all

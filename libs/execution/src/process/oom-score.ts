@@ -11,10 +11,10 @@ const FILE = '/proc/self/oom_score_adj';
  */
 export function createOomRaiser(): <T>(spawn: () => T) => T {
   try {
-    const own = Number(readFileSync(FILE, 'latin1'));
+    const own = readScore();
     const file = openSync(FILE, 'w');
     return (spawn) => {
-      setScore(file, Math.min(own + COMMANDS_EXTRA, 1_000));
+      setScore(file, toCommands(own));
       try {
         return spawn();
       } finally {
@@ -24,6 +24,23 @@ export function createOomRaiser(): <T>(spawn: () => T) => T {
   } catch {
     return (spawn) => spawn();
   }
+}
+
+/** What commands are to have; undefined where it cannot be set. */
+export function commandsOomScore(): number | undefined {
+  try {
+    return toCommands(readScore());
+  } catch {
+    return undefined;
+  }
+}
+
+function toCommands(own: number): number {
+  return Math.min(own + COMMANDS_EXTRA, 1_000);
+}
+
+function readScore(): number {
+  return Number(readFileSync(FILE, 'latin1'));
 }
 
 function setScore(file: number, score: number): void {

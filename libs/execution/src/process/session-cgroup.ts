@@ -87,9 +87,9 @@ export class SessionCgroup {
     return bestMs;
   }
 
-  private enter({ directory }: Cgroup): boolean {
+  private enter({ processesFile }: Cgroup): boolean {
     try {
-      const procs = openSync(join(directory, 'cgroup.procs'), 'w');
+      const procs = openSync(processesFile, 'w');
       try {
         writeSync(procs, '0');
       } finally {

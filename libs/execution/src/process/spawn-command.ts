@@ -1,42 +1,32 @@
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 
-import type { AttemptToRun, OutputStreamName } from '../executor.js';
+import type { AttemptToRun } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
+import { sendSignal } from '../proc.js';
 import { HIGHEST_PIPE } from './file-limit.js';
-import { openInputFile } from './input-file.js';
 import type { PipeEnds, PipePool } from './pipe-pool.js';
+import { readPipe } from './pipe-reader.js';
+import { toProgram } from './program.js';
+import type { CommandEvents, RunningCommand } from './running-command.js';
 
-export const SHELL = '/bin/sh';
-
-export interface SpawnContext {
+export interface SpawnContext extends CommandEvents {
   baseEnvironment: Readonly<Record<string, string>>;
   mark: string;
   cwd: string;
   pipes: PipePool;
+  /** A file to read from; closed here. Without it what there is to read goes through a pipe. */
+  stdin: number | undefined;
   /** Calls it with this process as its child is to begin. */
   launch: <T>(spawn: () => T) => T;
-  /** The chunk is valid only during the call. */
-  onData: (stream: OutputStreamName, chunk: Buffer) => void;
 }
-
-export interface SpawnedCommand {
-  child: ChildProcess;
-  outputs: Readable[];
-  input: Writable | undefined;
-}
-
-/** All reads go through one buffer: what is to be kept is copied at once. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Starts it as a session of its own. @throws what Node throws at once: NUL bytes, too large an environment, no file handle left. */
-export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): SpawnedCommand {
-  const { baseEnvironment, cwd, launch, mark, onData, pipes } = context;
+export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): RunningCommand {
+  const { baseEnvironment, cwd, launch, mark, onData, onExit, onFailed, onStarted, pipes, stdin } = context;
   const [file, args] = toProgram(attempt);
   const env = { ...baseEnvironment, ...attempt.env, [MARK_VARIABLE]: mark };
-  const stdin = attempt.stdin === undefined ? undefined : openInputFile(pipes.directory, attempt.stdin);
   const stdout = pipes.openOutput();
   const stderr = pipes.openOutput();
   const ends = [stdout, stderr].filter((pair) => pair !== undefined);
@@ -59,10 +49,20 @@ export function spawnCommand(attempt: AttemptToRun, context: SpawnContext): Spaw
     readFrom(stdout, child.stdout, (chunk) => onData('stdout', chunk)),
     readFrom(stderr, child.stderr, (chunk) => onData('stderr', chunk)),
   ].filter((stream) => stream !== undefined);
-  const input = child.stdin ?? undefined;
-  // It need not read what it is given, and may close what it writes to.
-  [...outputs, input].forEach((stream) => stream?.on('error', () => undefined));
-  return { child, outputs, input };
+  const input: Writable | undefined = child.stdin ?? undefined;
+  // It need not read what it is given.
+  input?.on('error', () => undefined);
+  child.once('error', onFailed);
+  const pid = child.pid ?? 0;
+  if (pid > 1) {
+    onStarted(pid, process.pid);
+    child.once('exit', (code, signal) => onExit({ code, signal }, sendSignal(-pid, 0)));
+    input?.end(attempt.stdin);
+  }
+  return {
+    outputs,
+    destroy: () => [...outputs, input].forEach((stream) => stream?.destroy()),
+  };
 }
 
 function readFrom(
@@ -70,28 +70,5 @@ function readFrom(
   fallback: Readable | null,
   onData: (chunk: Buffer) => void,
 ): Readable | undefined {
-  if (ends === undefined) {
-    return fallback?.on('data', onData);
-  }
-  const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
-    fd: ends.own,
-    readable: true,
-    writable: false,
-    onread: {
-      buffer: READ_BUFFER,
-      callback: (length) => {
-        onData(READ_BUFFER.subarray(0, length));
-        return true;
-      },
-    },
-  };
-  return new Socket(options).resume();
-}
-
-function toProgram(attempt: AttemptToRun): [string, string[]] {
-  if (attempt.command !== undefined) {
-    return [SHELL, ['-c', attempt.command]];
-  }
-  const [file = '', ...args] = attempt.argv ?? [];
-  return [file, args];
+  return ends === undefined ? fallback?.on('data', onData).on('error', () => undefined) : readPipe(ends.own, onData);
 }

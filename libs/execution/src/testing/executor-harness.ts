@@ -8,6 +8,7 @@ import type { AttemptToRun, ExecutorEnd, ExecutorOutput } from '../executor.js';
 import { ExecutorProcess, type ExecutorProcessParams } from '../executor-process.js';
 import { findMarked, type MarkedProcess } from '../sweep.js';
 import { uptimeMs } from '../uptime.js';
+import type { HelperUse } from '../wire.js';
 
 export interface ExecutorHarness {
   executor: ExecutorProcess;
@@ -35,6 +36,12 @@ export interface ExecutorHarness {
 }
 
 const harnesses: ExecutorHarness[] = [];
+let helpers: HelperUse = 'auto';
+
+/** For all executors of a file of tests. */
+export function useHelpers(use: HelperUse): void {
+  helpers = use;
+}
 
 export async function startExecutor(
   params: Partial<ExecutorProcessParams> & { leaseMs?: number } = {},
@@ -52,6 +59,7 @@ export async function startExecutor(
     environment: { ...process.env, SECRET_OF_THE_WORKER: 'x' },
     // Everything has to hold without them.
     cgroup: 'off',
+    helpers,
     events: {
       started: (attemptId, pid) => {
         pids.set(attemptId, pid);

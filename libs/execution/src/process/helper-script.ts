@@ -1,0 +1,129 @@
+/**
+ * A helper: starts one command at a time for the executor and waits for it, as a small process whose fork is cheap
+ * whatever Node's is. It is Perl because that has what a shell has not: setsid(2) without another program, the errno of a
+ * program that cannot start, the true wait status, and strings that are never taken for code. Where there is no Perl the
+ * executor starts every command itself.
+ *
+ * Reads records from its stdin, each a length (32 bits, big-endian) and fields with a NUL after each but the last:
+ *
+ * - first the commands' `oom_score_adj` and the base environment, answered by R;
+ * - then for each command: `cgroup.procs` of its cgroup (or nothing), directory, file for its stdin, number of arguments,
+ *   arguments, variables. An empty record closes what is left of the one before.
+ *
+ * Writes records to its stdout, each a letter, a length and
+ *
+ * - F errno: it could not be started, nothing of it has run;
+ * - S pid, descriptors: it has been started (its exec has succeeded); the reading ends of its pipes are these of the helper;
+ * - T: SIGUSR1 has asked for these ends, and the helper will not read them; the executor opens them through `/proc`;
+ * - X status, flags, length, stdout, stderr: it has ended and was reaped. Flags: 1 its group lives on, 2 and 4 its stdout
+ *   and stderr are open elsewhere, or hold more.
+ *
+ * SIGUSR1 is handled between two operations, so that it comes either before `$ended = 1`, and then what follows sees it, or
+ * after, and is ignored. Nothing of a command that was not asked for is read before its end: who waits reads nothing.
+ */
+export const HELPER_SCRIPT = String.raw`
+use strict;
+use POSIX ();
+$^F = 2;
+my ($ended, $handed) = (1, 0);
+$SIG{USR1} = sub { if (!$ended && !$handed) { $handed = 1; put('T', '') } };
+
+sub put {
+  my $all = pack('a1 N', $_[0], length $_[1]) . $_[1];
+  while (length $all) {
+    my $n = syswrite STDOUT, $all;
+    if (defined $n) { substr($all, 0, $n) = '' } elsif ($! != POSIX::EINTR()) { POSIX::_exit(1) }
+  }
+}
+
+sub get {
+  my ($want) = @_;
+  my $got = '';
+  while (length $got < $want) {
+    my $n = sysread STDIN, $got, $want - length $got, length $got;
+    next if !defined $n && $! == POSIX::EINTR();
+    POSIX::_exit(0) if !$n;
+  }
+  return $got;
+}
+
+sub record { return split /\0/, get(unpack 'N', get(4)), -1 }
+
+sub write_to {
+  my ($name, $text) = @_;
+  if (open my $file, '>', $name) { syswrite $file, $text }
+}
+
+sub start {
+  my ($score, $cgroup, $cwd, $in, $out, $err, $count, @rest) = @_;
+  POSIX::setsid();
+  write_to($cgroup, '0') if $cgroup ne '';
+  write_to('/proc/self/oom_score_adj', $score) if $score ne '';
+  open my $stdin, '<', $in or return $! + 0;
+  defined POSIX::dup2(fileno $stdin, 0) or return $! + 0;
+  defined POSIX::dup2(fileno $out, 1) or return $! + 0;
+  defined POSIX::dup2(fileno $err, 2) or return $! + 0;
+  chdir $cwd or return $! + 0;
+  my @argv = splice @rest, 0, $count;
+  for (@rest) { my ($name, $value) = split /=/, $_, 2; $ENV{$name} = $value }
+  exec { $argv[0] } @argv;
+  return $! + 0;
+}
+
+sub read_rest {
+  my ($pipe) = @_;
+  my $text = '';
+  fcntl $pipe, POSIX::F_SETFL(), POSIX::O_NONBLOCK();
+  while (length $text < 65536) {
+    my $n = sysread $pipe, $text, 65536, length $text;
+    next if !defined $n && $! == POSIX::EINTR();
+    return ($text, defined $n ? 0 : 1) if !$n;
+  }
+  return ($text, 1);
+}
+
+my ($score, @base) = record();
+%ENV = map { split /=/, $_, 2 } @base;
+put('R', '');
+my ($out, $err);
+while (1) {
+  my @fields = record();
+  ($out, $err) = ();
+  next if !@fields;
+  my ($out_end, $err_end, $failed, $fail_end, $pid);
+  if (!pipe($out, $out_end) || !pipe($err, $err_end) || !pipe($failed, $fail_end) || !defined($pid = fork)) {
+    put('F', pack 'N', $!);
+    next;
+  }
+  if ($pid == 0) {
+    # Nothing of the helper goes on in here, whatever happens.
+    my $errno = eval { start($score, @fields[0 .. 2], $out_end, $err_end, @fields[3 .. $#fields]) };
+    syswrite $fail_end, pack 'N', $errno || POSIX::EIO();
+    POSIX::_exit(127);
+  }
+  close $_ for $out_end, $err_end, $fail_end;
+  my $errno = '';
+  while (length $errno < 4) {
+    my $n = sysread $failed, $errno, 4, length $errno;
+    last if defined $n ? !$n : $! != POSIX::EINTR();
+  }
+  if ($errno ne '') {
+    waitpid $pid, 0;
+    put('F', $errno);
+    next;
+  }
+  ($ended, $handed) = (0, 0);
+  put('S', pack 'N3', $pid, fileno $out, fileno $err);
+  waitpid $pid, 0;
+  $ended = 1;
+  my $status = $?;
+  my $flags = kill(0, -$pid) ? 1 : 0;
+  my ($out_text, $out_open, $err_text, $err_open) = ('', 0, '', 0);
+  if (!$handed) {
+    ($out_text, $out_open) = read_rest($out);
+    ($err_text, $err_open) = read_rest($err);
+  }
+  $flags |= ($out_open ? 2 : 0) | ($err_open ? 4 : 0);
+  put('X', pack('n C N', $status, $flags, length $out_text) . $out_text . $err_text);
+}
+`;
