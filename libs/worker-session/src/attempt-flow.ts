@@ -206,30 +206,34 @@ export class AttemptFlow {
 
   private giveBackUnstarted(): void {
     this.unstartedTimer?.cancel();
-    const dueIn = [this.giveBack('queued'), this.giveBack('waiting')].filter((ms) => ms !== undefined);
-    if (dueIn.length > 0) {
-      this.unstartedTimer = this.params.clock.setTimer(Math.min(...dueIn), () => this.giveBackUnstarted());
+    const due = [...this.takeUnstarted('queued'), ...this.takeUnstarted('waiting')];
+    if (due.length > 0 && !this.closed) {
+      this.params.onStalled();
+    }
+    due.forEach((attempt) => this.keepReturned(attempt, 'unstarted', false));
+    const arrived = [this.attempts.first('queued'), this.attempts.first('waiting')].flatMap((one) => one ?? []);
+    if (arrived.length > 0) {
+      const next = Math.min(...arrived.map(({ arrivedAtMs }) => arrivedAtMs)) + UNSTARTED_AFTER_MS;
+      const { clock } = this.params;
+      this.unstartedTimer = clock.setTimer(Math.max(0, next - clock.monotonicMs()), () => this.giveBackUnstarted());
     }
   }
 
-  /** Those that are due; answers when the next one is. */
-  private giveBack(state: 'queued' | 'waiting'): number | undefined {
-    const now = this.params.clock.monotonicMs();
-    for (let attempt = this.attempts.first(state); attempt; attempt = this.attempts.first(state)) {
-      const dueInMs = this.closed ? 0 : attempt.arrivedAtMs + UNSTARTED_AFTER_MS - now;
-      if (dueInMs > 0) {
-        return dueInMs;
+  /** Those that are due, taken back from whoever had them. */
+  private takeUnstarted(state: 'queued' | 'waiting'): Attempt[] {
+    const arrivedBefore = this.closed ? Infinity : this.params.clock.monotonicMs() - UNSTARTED_AFTER_MS;
+    const due: Attempt[] = [];
+    for (const attempt of this.attempts.in(state)) {
+      if (attempt.arrivedAtMs > arrivedBefore) {
+        break;
       }
       if (this.recall(attempt)) {
-        if (!this.closed) {
-          this.params.onStalled();
-        }
-        this.keepReturned(attempt, 'unstarted', false);
+        due.push(attempt);
       } else {
         this.started(attempt);
       }
     }
-    return undefined;
+    return due;
   }
 
   private kill(attempt: Attempt, then: () => void): void {

@@ -38,6 +38,11 @@ export class CreditLedger {
     this.assigned += count;
   }
 
+  /** Granted and not used, beyond so many. */
+  beyond(freeSlots: number): number {
+    return this.epoch === undefined ? 0 : Math.max(0, this.granted - this.assigned - freeSlots);
+  }
+
   /**
    * The message to send when there is something to say that was not said before. A free slot is granted at once; what lies
    * beyond is topped up in quarters, so that jobs are claimed in batches and not one for each that ended.

@@ -44,12 +44,12 @@ describe('ServiceTime', () => {
     expect(time.prefetch).toBe(0);
   });
 
-  it('fetches nothing after something long stood in front, until a few have been short again', () => {
+  it('fetches nothing after something long stood in front, until a dozen have been short again', () => {
     const time = after(2, 0.1, 400);
 
     time.stalled();
     const stalled = time.prefetch;
-    for (let end = 1; end <= 5; end += 1) {
+    for (let end = 1; end <= 15; end += 1) {
       time.add(0.1, end, true);
     }
 

@@ -4,6 +4,8 @@ export const AHEAD_MS = 20;
 export const MAX_AHEAD = 512;
 
 const WEIGHT = 0.2;
+/** What an attempt is taken to have lasted that others waited for in vain: a dozen short ones outweigh it. */
+const STALLED_MS = 20 * AHEAD_MS;
 /** Ends come in bursts: what lies between them is averaged over more of them. */
 const GAP_WEIGHT = 1 / 64;
 
@@ -32,7 +34,7 @@ export class ServiceTime {
 
   /** What was fetched ahead did not start in time: something long is in front. Nothing is fetched until work is short again. */
   stalled(): void {
-    this.averageMs = 2 * AHEAD_MS;
+    this.averageMs = STALLED_MS;
     this.lastEndMs = undefined;
   }
 

@@ -172,6 +172,30 @@ describe('WorkerSession: slots and credit', () => {
     expect(only(messages, 'credit')).toEqual([]);
   });
 
+  it('takes back what it has granted beyond its slots, by a Hello, when something long is in front', () => {
+    const bench = new SessionBench({ slots: 1 }).welcomed();
+    bench.sent();
+    bench.session.receive(assign(100, 'a.0'));
+    bench.runner.succeed('a.0', { durationMs: 1 });
+    expect(only(bench.sent(), 'credit')).toEqual([{ epoch: 100, granted: 22, prefetch: 20 }]);
+    bench.session.receive(assign(100, 'long.0', 'b.0'));
+
+    bench.clock.advance(UNSTARTED_AFTER_MS);
+
+    const [hello] = only(bench.sent(), 'hello');
+    expect(hello?.held.map(({ attempt, state }) => [attempt?.attemptId, state])).toEqual([
+      ['a.0', HeldState.FINISHED],
+      ['long.0', HeldState.RUNNING],
+      ['b.0', HeldState.RETURNED],
+    ]);
+    bench.session.receive(
+      welcome({ helloNumber: 2, epoch: 101, verdicts: [held('a.0'), held('long.0'), held('b.0')] }),
+    );
+    const messages = bench.sent();
+    expect(only(messages, 'returned')[0]?.attempts).toHaveLength(1);
+    expect(only(messages, 'credit')).toEqual([]);
+  });
+
   it('starts attempts in the order of their Assign', () => {
     const bench = new SessionBench({ slots: 1 }).welcomed();
     bench.session.receive(assign(100, 'a.0', 'a.1', 'a.2'));

@@ -77,10 +77,7 @@ export class WorkerSession {
     this.id = id;
     this.versions = new VersionWatch(identity.version, logger);
     const lease = (this.lease = new Lease(params.uptimeMs));
-    const events = forwardedTo(
-      () => this.told,
-      () => this.someFroze(),
-    );
+    const events = forwardedTo(() => this.told, this.someFroze.bind(this));
     const runner = (this.runner = params.createRunner(id, events));
     const output = (this.output = new OutputSender({
       clock,
@@ -88,22 +85,13 @@ export class WorkerSession {
       onAcknowledged: (attemptId, stream, end) => runner.acknowledgeOutput(attemptId, stream, end),
     }));
     const onChange = (): void => this.changed();
-    const onStalled = (): void => serviceTime.stalled();
-    const flow = new AttemptFlow({
-      slots: identity.slots,
-      clock,
-      lease,
-      runner,
-      reports,
-      output,
-      logger,
-      onChange,
-      onStalled,
-    });
+    const onStalled = (): void => this.stalled();
+    const shared = { clock, runner, reports, logger };
+    const flow = new AttemptFlow({ ...shared, slots: identity.slots, lease, output, onChange, onStalled });
     this.flow = flow;
     this.told = new RunnerReports({ flow, output, serviceTime, clock, logger });
     this.frozen = new FrozenAttempts({ attempts: flow.attempts, runner, uptimeMs: params.uptimeMs });
-    this.orders = new Orders({ flow, reports, runner, clock, logger });
+    this.orders = new Orders({ ...shared, flow });
   }
 
   /** Resolves when the session is over and everything it ran is dead. */
@@ -312,6 +300,14 @@ export class WorkerSession {
   private someFroze(): void {
     this.frozen.frozen();
     this.askForFrozen();
+  }
+
+  /** Credit is never taken back: what is granted beyond the slots ends with a Hello, or it would all come and go in vain. */
+  private stalled(): void {
+    this.serviceTime.stalled();
+    if (this.phase === 'welcomed' && this.credit.beyond(this.flow.freeSlots) > 0) {
+      this.greet();
+    }
   }
 
   private askForFrozen(): void {
