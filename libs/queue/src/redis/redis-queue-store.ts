@@ -139,12 +139,8 @@ export class RedisQueueStore implements QueueStore {
 
   async settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]> {
     requireBatch('ends', ends);
-    return this.#calls.write(
-      pool,
-      settle,
-      { ends: this.#withRandom(ends), outputCapBytes: this.#outputCapBytes },
-      { resend: true },
-    );
+    const told = ends.map((end) => (end.outcome === 'failed' ? { ...end, random: this.#random.next() } : end));
+    return this.#calls.write(pool, settle, { ends: told, outputCapBytes: this.#outputCapBytes }, { resend: true });
   }
 
   async giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]> {

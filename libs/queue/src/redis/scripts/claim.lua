@@ -31,16 +31,20 @@ end
 
 local claim, most, mostBytes = arg(), num(), num()
 local wants, refused = {}, {}
+local owned = {} -- for each session: position and ULID of what it gets
 for i = 1, num() do
-  local want = { index = i - 1, session = arg(), worker = arg(), epoch = num(), max = num(), free = num() }
-  if tonumber(redis.call('HGET', base .. 'gates', want.session) or '') == want.epoch then
+  local want = { index = i - 1, session = arg(), worker = arg(), epoch = arg(), max = num(), free = num() }
+  if redis.call('HGET', base .. 'gates', want.session) == want.epoch then
+    want.jobs = listOf(owned, want.session)
+    want.line = ' ' .. (want.worker ~= '' and want.worker or '-') .. ' ' .. want.session
     wants[#wants + 1] = want
   else
     refused[#refused + 1] = want.index
   end
 end
 
--- Whom the next job goes to, in turn; the turn begins anywhere (by the claim's random id). Free slots before prefetch.
+-- Whom the next job goes to, in turn; the turn begins anywhere (by the claim's random id). Free slots before prefetch:
+-- the first `freeSlots` targets.
 local turn = tonumber(string.sub(claim, 1, 6), 16) or 0
 local targets = {}
 local function addTargets(field)
@@ -53,7 +57,7 @@ local function addTargets(field)
     local more = {}
     for _, want in ipairs(left) do
       if want[field] >= round and #targets < most then
-        targets[#targets + 1] = { want = want, free = field == 'free' }
+        targets[#targets + 1] = want
         more[#more + 1] = want
       end
     end
@@ -65,54 +69,77 @@ for _, want in ipairs(wants) do
   want.prefetch = want.max - want.free
 end
 addTargets('free')
+local freeSlots = #targets
 addTargets('prefetch')
 
 promoteDue(most)
 
 -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
 local LOOK_AHEAD = 250
-local WANTED = { 'state', 'rule', 'fence', 'starts', 'losses', 'spec' }
-local given, bytes, looked, walking = {}, 0, 0, true
-while walking and #given < #targets and looked < #targets + LOOK_AHEAD do
-  local size = #targets - #given
-  local heads = redis.call('ZRANGE', base .. 'queued', looked, looked + size - 1)
+local reply = { 0, '', refused, recovery }
+local given, bytes, looked, walking, taken, passed = 0, 0, 0, true, {}, false
+local running = listOf(adds, base .. 'running')
+while walking and given < #targets and looked < #targets + LOOK_AHEAD do
+  local size = #targets - given
+  local heads = call('ZRANGE', base .. 'queued', looked, looked + size - 1)
   looked = looked + #heads
   walking = #heads == size
   for _, ulid in ipairs(heads) do
-    local v = redis.call('HMGET', jobKey(ulid), unpack(WANTED))
-    local target = targets[#given + 1]
+    local key = jobKey(ulid)
+    local v = call('HMGET', key, 'state', 'rule', 'fence', 'starts', 'losses', 'spec')
     if v[1] ~= 'queued' then
-      push(removals, base .. 'queued', ulid) -- in the index, but not in its record: nobody would ever take it out
-    elseif target.free or (tonumber(v[5] or 0)) < 2 then
-      if #given > 0 and bytes + #v[6] > mostBytes then
+      taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
+    elseif given >= freeSlots and v[5] and tonumber(v[5]) >= 2 then
+      passed = true
+    else
+      local spec = v[6]
+      if given > 0 and bytes + #spec > mostBytes then
         walking = false
         break
       end
-      bytes = bytes + #v[6]
-      given[#given + 1] = { ulid = ulid, want = target.want, rule = v[2], spec = v[6],
-        fence = math.max((tonumber(v[3] or 0)) + 1, now), start = (tonumber(v[4] or 0)) + 1 }
+      bytes = bytes + #spec
+      local want = targets[given + 1]
+      local fence, fenceText, start, startText = now, nowText, 1, '1'
+      if v[3] or v[4] then -- it ran before
+        fence, start = math.max(tonumber(v[3] or 0) + 1, now), tonumber(v[4] or 0) + 1
+        fenceText, startText = int(fence), int(start)
+      end
+      local batch = ruleOf(v[2]).batchId
+      if batch then
+        countBatch(batch, 'queued', -1)
+        countBatch(batch, 'running', 1)
+      end
+      call('HSET', key, 'state', 'running', 'attempt', claim .. '.' .. given, 'session', want.session, 'worker',
+        want.worker, 'epoch', want.epoch, 'fence', fenceText, 'starts', startText, 'started', nowText)
+      taken[#taken + 1] = ulid
+      local jobs = want.jobs
+      local last = #jobs
+      jobs[last + 1], jobs[last + 2] = given, ulid
+      running[2 * given + 1], running[2 * given + 2] = nowText, ulid
+      given = given + 1
+      lines[given] = 'started ' .. ulid .. ' ' .. startText .. want.line
+      local n = #reply
+      reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = ulid, want.index, fence, start, spec
     end
   end
 end
 
-local reply = { 0, '', refused, recovery }
-local seq = #given > 0 and redis.call('INCRBY', base .. 'seq', #given) - #given or 0
-for i, job in ipairs(given) do
-  local want = job.want
-  push(removals, base .. 'queued', job.ulid)
-  push(adds, base .. 'running', nowText, job.ulid)
-  push(adds, base .. 's:' .. want.session, int(seq + i), job.ulid)
-  if job.rule and job.rule ~= '' then
-    local batch = cjson.decode(job.rule).batchId
-    countBatch(batch, 'queued', -1)
-    countBatch(batch, 'running', 1)
+if #taken > 0 then
+  if passed then
+    removals[base .. 'queued'] = taken
+  else
+    -- They are the very first ones: taken out together, without a look for each.
+    call('ZREMRANGEBYRANK', base .. 'queued', 0, #taken - 1)
   end
-  redis.call('HSET', jobKey(job.ulid), 'state', 'running', 'attempt', claim .. '.' .. (i - 1), 'session', want.session,
-    'worker', want.worker, 'epoch', int(want.epoch), 'fence', int(job.fence), 'starts', job.start, 'started', nowText)
-  event('started', job.ulid, job.start, want.worker, want.session)
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = job.ulid, want.index, job.fence, job.start,
-    job.spec
+end
+if given > 0 then
+  local seq = call('INCRBY', base .. 'seq', given) - given + 1
+  for session, jobs in pairs(owned) do
+    for i = 1, #jobs, 2 do
+      jobs[i] = format('%d', seq + jobs[i])
+    end
+    adds[base .. 's:' .. session] = jobs
+  end
 end
 
 flush()

@@ -21,6 +21,8 @@ export interface ClaimParams {
 
 /** ULID, position of the want, fence, number of the start, spec. */
 const JOB_WIDTH = 5;
+/** What stands before the jobs. */
+const FIRST_JOB = 4;
 
 /** Gives queued jobs to sessions whose gate is open. Never sent twice. */
 export const claim = definePoolScript<ClaimParams, ClaimReply>({
@@ -35,25 +37,20 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
     ...wants.flatMap((want) => [want.session, want.worker, want.epoch, want.max, want.free]),
   ],
   reply: (raw, { claimId, wants }) => {
-    const [queued, next, refused, state, ...flat] = raw as [
-      number,
-      number | string,
-      number[],
-      unknown,
-      ...(string | number)[],
-    ];
+    const answer = raw as [number, number | string, number[], unknown, ...(string | number)[]];
+    const [queued, next, refused, state] = answer;
     const recovery = toRecovery(state);
     const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
     const jobs: ClaimedJob[] = [];
-    for (let i = 0; i < flat.length; i += JOB_WIDTH) {
-      const [ulid, want, fence, number, specJson] = flat.slice(i, i + JOB_WIDTH) as [
-        Ulid,
-        number,
-        number,
-        number,
-        string,
-      ];
-      jobs.push({ ulid, session: sessionOf(want), attemptId: `${claimId}.${jobs.length}`, fence, number, specJson });
+    for (let i = FIRST_JOB; i < answer.length; i += JOB_WIDTH) {
+      jobs.push({
+        ulid: answer[i] as Ulid,
+        session: sessionOf(answer[i + 1] as number),
+        attemptId: `${claimId}.${jobs.length}`,
+        fence: answer[i + 2] as number,
+        number: answer[i + 3] as number,
+        specJson: answer[i + 4] as string,
+      });
     }
     const reply = { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
     return recovery ? { ...reply, recovery } : reply;

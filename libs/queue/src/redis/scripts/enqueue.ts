@@ -1,37 +1,50 @@
 import { InvalidValueError, type JobState, MAX_SPEC_BYTES } from '@orchestrator/core';
+import type { ScriptArgument } from '@orchestrator/redis';
 
 import type { EnqueueReply, NewJob } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import * as lua from '../lua.js';
 
+/** Of UTF-8, for each unit of a string's length. */
+const MAX_BYTES_PER_UNIT = 3;
+/** Position, state, time of creation, 1 when it was there. */
+const EXCEPTION_WIDTH = 4;
+
 /** Adds jobs; what is there already stays as it is. */
 export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
   name: 'enqueue',
   lua: lua.enqueue,
-  args: (jobs) => [
-    jobs.length,
-    ...jobs.flatMap((job, i) => [
-      job.ulid,
-      job.priority,
-      job.delayMs ?? '',
-      job.runAtMs ?? '',
-      job.rule.batchId ?? '',
-      toSpecJson(job.spec, i),
-      toRuleJson(job.rule),
-    ]),
-  ],
-  reply: (raw, jobs) =>
-    (raw as [JobState, number, number][]).map(([state, createdAt, repeated], i) => ({
-      ulid: (jobs[i] as NewJob).ulid,
-      state,
-      createdAt,
-      repeated: repeated === 1,
-    })),
+  args: (jobs) => {
+    const args: ScriptArgument[] = [jobs.length];
+    jobs.forEach((job, i) => {
+      args.push(job.ulid, toSpecJson(job.spec, i), toRuleJson(job.rule), toOptionsJson(job));
+    });
+    return args;
+  },
+  reply: (raw, jobs) => {
+    const [now, ...exceptions] = raw as [number, ...(number | string)[]];
+    const replies = jobs.map(({ ulid }): EnqueueReply => ({ ulid, state: 'queued', createdAt: now, repeated: false }));
+    for (let i = 0; i < exceptions.length; i += EXCEPTION_WIDTH) {
+      const [at, state, createdAt, wasThere] = exceptions.slice(i) as [number, JobState, number, number];
+      replies[at] = { ulid: (jobs[at] as NewJob).ulid, state, createdAt, repeated: wasThere === 1 };
+    }
+    return replies;
+  },
 });
+
+/** Most jobs have none. */
+function toOptionsJson({ priority, delayMs, runAtMs }: NewJob): string {
+  return priority === 0 && delayMs === undefined && runAtMs === undefined
+    ? ''
+    : JSON.stringify({ priority, delayMs, runAtMs });
+}
 
 /** @throws {InvalidValueError} when no worker could be sent it */
 function toSpecJson(spec: NewJob['spec'], index: number): string {
   const json = JSON.stringify(spec);
+  if (json.length <= MAX_SPEC_BYTES / MAX_BYTES_PER_UNIT) {
+    return json;
+  }
   const bytes = Buffer.byteLength(json);
   if (bytes > MAX_SPEC_BYTES) {
     const message = `jobs[${index}].spec has ${bytes} bytes of JSON: expected at most ${MAX_SPEC_BYTES}`;

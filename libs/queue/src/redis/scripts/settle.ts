@@ -1,10 +1,13 @@
+import type { ScriptArgument } from '@orchestrator/redis';
+
 import type { Settlement, SettleVerdict } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import * as lua from '../lua.js';
 import type { WithRandom } from './with-random.js';
 
 export interface SettleParams {
-  ends: readonly WithRandom<Settlement>[];
+  /** One that failed has a random number. */
+  ends: readonly (Settlement | WithRandom<Settlement>)[];
   /** What is kept of each stream of each start. */
   outputCapBytes: number;
 }
@@ -13,26 +16,43 @@ export interface SettleParams {
 export const settle = definePoolScript<SettleParams, SettleVerdict[]>({
   name: 'settle',
   lua: lua.settle,
-  args: ({ ends, outputCapBytes }) => [
-    outputCapBytes,
-    ends.length,
-    ...ends.flatMap((end) => [
-      end.ulid,
-      end.attemptId,
-      end.fence,
-      end.by ?? '',
-      end.holder?.session ?? '',
-      end.holder?.worker ?? '',
-      end.holder?.number ?? 0,
-      end.outcome,
-      Number(end.retryable),
-      Number(end.wasFrozen),
-      end.end.exitCode ?? '',
-      JSON.stringify(end.end),
-      end.random,
-      end.output.length,
-      ...end.output.flatMap(({ stream, offset, sequence, data }) => [stream, offset, sequence, data]),
-    ]),
-  ],
+  args: ({ ends, outputCapBytes }) => {
+    const kinds = new Kinds();
+    const args: ScriptArgument[] = [];
+    for (const end of ends) {
+      args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), JSON.stringify(end.end));
+      if (end.outcome === 'failed') {
+        const random = 'random' in end ? end.random : 0;
+        args.push(Number(end.retryable), Number(end.wasFrozen), end.end.exitCode ?? '', random);
+      }
+      for (const { stream, offset, sequence, data } of end.output) {
+        args.push(stream, offset, sequence, data);
+      }
+    }
+    return [outputCapBytes, ...kinds.args(), ends.length, ...args];
+  },
   reply: (raw) => raw as SettleVerdict[],
 });
+
+/** What most ends of a call have in common is sent once. */
+class Kinds {
+  readonly #args: ScriptArgument[] = [];
+  readonly #positions = new Map<string, number>();
+
+  /** From 1. */
+  positionOf({ by = '', holder, outcome, output }: Settlement): number {
+    const { session = '', worker = '', number = 0 } = holder ?? {};
+    const key = `${by} ${session} ${worker} ${number} ${outcome} ${output.length}`;
+    const known = this.#positions.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    this.#args.push(by, session, worker, number, outcome, output.length);
+    this.#positions.set(key, this.#positions.size + 1);
+    return this.#positions.size;
+  }
+
+  args(): ScriptArgument[] {
+    return [this.#positions.size, ...this.#args];
+  }
+}

@@ -5,10 +5,8 @@ local DEFAULT_RETAIN_MS = 604800000
 local DEFAULT_MAX_LOSSES = 5
 local PLACES = 4398046511104 -- 2^42 places within one priority
 
-local NO_RULE = {}
-
--- The job as a table, or nil. Numbers are numbers; `rule` is decoded (ours, small; users' JSON never is). Written out
--- field by field: with loops it was most of what a script took.
+-- The job as a table, or nil. Numbers are numbers; `rule` is decoded. Written out field by field: with loops it was most
+-- of what a script took.
 local function load(ulid)
   local key = jobKey(ulid)
   local v = redis.call('HMGET', key, 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker',
@@ -16,7 +14,7 @@ local function load(ulid)
   if not v[1] then
     return nil
   end
-  local rule = v[2] and v[2] ~= '' and cjson.decode(v[2]) or NO_RULE
+  local rule = ruleOf(v[2])
   return { ulid = ulid, key = key, state = v[1], rule = rule, batch = rule.batchId, priority = tonumber(v[3]) or 0,
     place = v[4] or '', attempt = v[5] or '', session = v[6] or '', worker = v[7] or '', epoch = tonumber(v[8]) or 0,
     fence = tonumber(v[9]) or 0, starts = tonumber(v[10]) or 0, failures = tonumber(v[11]) or 0,

@@ -66,7 +66,9 @@ end
 local function appendChunk(job, stream, offset, sequence, data, cap)
   local member = job.ulid .. ':' .. int(job.starts)
   local key = base .. 'o:' .. member
-  local meta = redis.call('HMGET', key, 'attempt', stream, stream .. '.tail', 'bytes', 'truncated')
+  -- A job of which no output is listed has none.
+  local meta = job.outputs == '' and {} or
+    call('HMGET', key, 'attempt', stream, stream .. '.tail', 'bytes', 'truncated')
   if meta[1] ~= job.attempt then
     -- None yet, or that of an attempt that was taken back as unstarted: its number is used again.
     if meta[1] then

@@ -24,19 +24,37 @@ local function num()
   return tonumber(arg())
 end
 local nowText = int(now)
+local jobBase = base .. 'j:'
 local function jobKey(ulid)
-  return base .. 'j:' .. ulid
+  return jobBase .. ulid
+end
+-- A rule (JSON, ours, small; users' JSON is never decoded) as a table. Jobs of one call mostly have the same.
+local NO_RULE, decodedRules = {}, {}
+local function ruleOf(json)
+  if not json or json == '' then
+    return NO_RULE
+  end
+  local rule = decodedRules[json]
+  if not rule then
+    rule = cjson.decode(json)
+    decodedRules[json] = rule
+  end
+  return rule
 end
 
 -- Vectorised writes: gathered per key, sent by `flush`. A job moves at most once between two calls of `flushMoves`
 -- (removals are sent before additions).
 local adds, removals, batchCounts, lines = {}, {}, {}, {}
-local function push(map, key, a, b)
+local function listOf(map, key)
   local list = map[key]
   if not list then
     list = {}
     map[key] = list
   end
+  return list
+end
+local function push(map, key, a, b)
+  local list = listOf(map, key)
   local n = #list
   list[n + 1], list[n + 2] = a, b
 end
@@ -55,10 +73,14 @@ end
 local EVENTS_KEPT = '1000' -- entries, of up to 250 lines each
 local function flushMoves()
   for key, list in pairs(removals) do
-    redis.call('ZREM', key, unpack(list))
+    if #list > 0 then
+      call('ZREM', key, unpack(list))
+    end
   end
   for key, list in pairs(adds) do
-    redis.call('ZADD', key, unpack(list))
+    if #list > 0 then
+      call('ZADD', key, unpack(list))
+    end
   end
   adds, removals = {}, {}
 end
