@@ -67,13 +67,12 @@ end
 local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
 local function succeed(ulid, attempt, fence, kind, ended)
   local key = jobKey(ulid)
-  local v = call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel', 'outputs')
+  local v = kind.chunks == 0 and
+    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel') or
+    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel', 'outputs')
   local session, worker, starts = v[4], v[6], v[7]
   if v[1] ~= 'running' or v[2] ~= attempt or v[3] ~= fence or (kind.by ~= '' and kind.by ~= session) then
     return false
-  end
-  if kind.chunks > 0 then
-    takeOutput({ ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[9] or '' }, kind.chunks)
   end
   local rule = ruleOf(v[5])
   countBatch(rule.batchId, 'running', -1)
@@ -84,7 +83,13 @@ local function succeed(ulid, attempt, fence, kind, ended)
   if v[8] and v[8] ~= '' then
     call('HDEL', base .. 'orders', ulid)
   end
-  call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended)
+  if kind.chunks == 0 then
+    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended)
+  else
+    local job = { ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[9] or '', written = true }
+    takeOutput(job, kind.chunks)
+    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended, 'outputs', job.outputs)
+  end
   lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. (worker ~= '' and worker or '-')
   return true
 end

@@ -10,6 +10,7 @@
 --- @include remove
 local STEP = 100
 local LOOKED_AT = 1000
+local WALKED = 250
 local CLIENT_IDLE_MS = 86400000
 local FINAL = { 'succeeded', 'failed', 'cancelled', 'skipped' }
 local maxFinished, maxOutputBytes = num(), num()
@@ -69,34 +70,41 @@ local function removeOutputs()
   end
 end
 
--- Removes dead entries from `from` on, a bounded number. Answers the last one looked at, or nil at the end.
-local function sweepCreated(from, stopAtLiving)
-  local looked = 0
-  local found = redis.call('XRANGE', base .. 'created', from, '+', 'COUNT', STEP)
-  for _, entry in ipairs(found) do
-    local keys = {}
-    for ulid in string.gmatch(entry[2][2], '%S+') do
-      keys[#keys + 1] = jobKey(ulid)
+-- Removes dead entries from `from` on, until it has looked at about `limit` jobs or STEP entries. Answers the last entry looked at, or nil
+-- at the end. Reads few at first: an entry holds up to 250 ULIDs, and Lua goes over each byte that it is given.
+local function sweepCreated(from, stopAtLiving, limit)
+  local looked, seen, size = 0, 0, 1
+  while true do
+    local found = call('XRANGE', base .. 'created', from, '+', 'COUNT', size)
+    for _, entry in ipairs(found) do
+      local keys = {}
+      for ulid in string.gmatch(entry[2][2], '%S+') do
+        keys[#keys + 1] = jobKey(ulid)
+      end
+      looked, seen = looked + #keys, seen + 1
+      if call('EXISTS', unpack(keys)) == 0 then
+        call('XDEL', base .. 'created', entry[1])
+        entries = entries + 1
+      elseif stopAtLiving then
+        return entry[1]
+      end
+      if looked >= limit or seen == STEP then
+        return entry[1]
+      end
     end
-    looked = looked + #keys
-    if redis.call('EXISTS', unpack(keys)) == 0 then
-      redis.call('XDEL', base .. 'created', entry[1])
-      entries = entries + 1
-    elseif stopAtLiving then
-      return entry[1]
+    if #found < size then
+      return nil
     end
-    if looked >= LOOKED_AT then
-      return entry[1]
-    end
+    from = '(' .. found[size][1]
+    size = math.min(size * 2, STEP - seen)
   end
-  return #found == STEP and found[STEP][1] or nil
 end
 
 -- The dead are mostly at the old end; a slow walk finds the others.
 local function removeCreated()
-  sweepCreated('-', true)
+  sweepCreated('-', true, LOOKED_AT)
   local from = redis.call('HGET', walk, 'created')
-  local at = sweepCreated(from and '(' .. from or '-', false)
+  local at = sweepCreated(from and '(' .. from or '-', false, WALKED)
   if at then
     redis.call('HSET', walk, 'created', at)
   elseif from then

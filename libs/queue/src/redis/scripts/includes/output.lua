@@ -13,18 +13,30 @@ local function flushOutput()
   end
 end
 
--- Removes the output of one start. Answers its bytes.
-local function dropOutput(ulid, start)
+-- Counts the output of one start as gone, and adds its keys and its member of `outputs` to what is to be removed.
+-- Answers its bytes.
+local function dropOutputLater(ulid, start, keys, members)
   local member = ulid .. ':' .. start
   local key = base .. 'o:' .. member
-  local bytes = tonumber(redis.call('HGET', key, 'bytes')) or 0
-  redis.call('UNLINK', key, key .. ':head', key .. ':stdout', key .. ':stderr')
-  redis.call('ZREM', base .. 'outputs', member)
+  local bytes = tonumber(call('HGET', key, 'bytes')) or 0
+  local n = #keys
+  keys[n + 1], keys[n + 2], keys[n + 3], keys[n + 4] = key, key .. ':head', key .. ':stdout', key .. ':stderr'
+  members[#members + 1] = member
   outputDelta = outputDelta - bytes
   return bytes
 end
 
+-- Removes the output of one start. Answers its bytes.
+local function dropOutput(ulid, start)
+  local keys, members = {}, {}
+  local bytes = dropOutputLater(ulid, start, keys, members)
+  call('UNLINK', unpack(keys))
+  call('ZREM', base .. 'outputs', unpack(members))
+  return bytes
+end
+
 -- Lists the start in the record's field `outputs`, so that all of them can be found again; only the latest are kept.
+-- Where `job.written` is set the field is written by the caller, with others.
 local function listOutput(job)
   local starts = {}
   local own = int(job.starts)
@@ -38,11 +50,13 @@ local function listOutput(job)
     dropOutput(job.ulid, table.remove(starts, 1))
   end
   job.outputs = table.concat(starts, ' ')
-  redis.call('HSET', jobKey(job.ulid), 'outputs', job.outputs)
+  if not job.written then
+    call('HSET', jobKey(job.ulid), 'outputs', job.outputs)
+  end
 end
 
 local function chunkEntry(stream, offset, sequence, data)
-  return string.sub(stream, 4, 4) .. ' ' .. int(offset) .. ' ' .. sequence .. '\n' .. data
+  return (stream == 'stdout' and 'o ' or 'e ') .. int(offset) .. ' ' .. sequence .. '\n' .. data
 end
 
 -- Drops from the front of a tail what is beyond `limit`. Answers the bytes dropped.
@@ -66,9 +80,18 @@ end
 local function appendChunk(job, stream, offset, sequence, data, cap)
   local member = job.ulid .. ':' .. int(job.starts)
   local key = base .. 'o:' .. member
-  -- A job of which no output is listed has none.
-  local meta = job.outputs == '' and {} or
-    call('HMGET', key, 'attempt', stream, stream .. '.tail', 'bytes', 'truncated')
+  local quarter = math.floor(cap / 4)
+  if job.outputs == '' and offset == 0 and #data > 0 and #data <= quarter then
+    -- The first of a job of which nothing is stored, and mostly all that there is.
+    local size = int(#data)
+    listOutput(job)
+    call('RPUSH', key .. ':head', chunkEntry(stream, 0, sequence, data))
+    call('HSET', key, 'attempt', job.attempt, stream, size, 'bytes', size)
+    outputDelta = outputDelta + #data
+    push(adds, base .. 'outputs', nowText, member)
+    return #data
+  end
+  local meta = call('HMGET', key, 'attempt', stream, stream .. '.tail', 'bytes', 'truncated')
   if meta[1] ~= job.attempt then
     -- None yet, or that of an attempt that was taken back as unstarted: its number is used again.
     if meta[1] then
@@ -87,12 +110,12 @@ local function appendChunk(job, stream, offset, sequence, data, cap)
     data = string.sub(data, stop - offset + 1)
     offset = stop
   end
-  local quarter = math.floor(cap / 4)
   local added = 0
   if offset < quarter then
-    local part = string.sub(data, 1, quarter - offset)
+    -- Each string that Lua makes costs time for each of its bytes.
+    local part = #data <= quarter - offset and data or string.sub(data, 1, quarter - offset)
     redis.call('RPUSH', key .. ':head', chunkEntry(stream, offset, sequence, part))
-    data = string.sub(data, #part + 1)
+    data = #part == #data and '' or string.sub(data, #part + 1)
     offset = offset + #part
     added = #part
   end
@@ -106,8 +129,13 @@ local function appendChunk(job, stream, offset, sequence, data, cap)
     tail = tail + #data - excess
     added = added + #data - excess
   end
-  redis.call('HSET', key, 'attempt', job.attempt, stream, int(past), stream .. '.tail', int(tail), 'bytes',
-    int((tonumber(meta[4]) or 0) + added), 'truncated', truncated and '1' or '')
+  local bytes = int((tonumber(meta[4]) or 0) + added)
+  if tail == 0 and not truncated then -- it never had either: both only grow
+    call('HSET', key, 'attempt', job.attempt, stream, int(past), 'bytes', bytes)
+  else
+    call('HSET', key, 'attempt', job.attempt, stream, int(past), stream .. '.tail', int(tail), 'bytes', bytes, 'truncated',
+      truncated and '1' or '')
+  end
   outputDelta = outputDelta + added
   push(adds, base .. 'outputs', int(now), member)
   return past
