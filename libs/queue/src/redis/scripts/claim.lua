@@ -86,13 +86,13 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
   walking = #heads == size
   for _, ulid in ipairs(heads) do
     local key = jobKey(ulid)
-    local v = call('HMGET', key, 'state', 'rule', 'fence', 'starts', 'losses', 'spec')
+    local v = call('HMGET', key, 'state', 'rule', 'fence', 'losses', 'spec')
     if v[1] ~= 'queued' then
       taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
-    elseif given >= freeSlots and v[5] and tonumber(v[5]) >= 2 then
+    elseif given >= freeSlots and v[4] and tonumber(v[4]) >= 2 then
       passed = true
     else
-      local spec = v[6]
+      local spec = v[5]
       if given > 0 and bytes + #spec > mostBytes then
         walking = false
         break
@@ -100,8 +100,8 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
       bytes = bytes + #spec
       local want = targets[given + 1]
       local fence, fenceText, start, startText = now, nowText, 1, '1'
-      if v[3] or v[4] then -- it ran before
-        fence, start = math.max(tonumber(v[3] or 0) + 1, now), tonumber(v[4] or 0) + 1
+      if v[3] then -- it was claimed before
+        fence, start = math.max((tonumber(v[3]) or 0) + 1, now), (tonumber(call('HGET', key, 'starts')) or 0) + 1
         fenceText, startText = int(fence), int(start)
       end
       local batch = ruleOf(v[2]).batchId

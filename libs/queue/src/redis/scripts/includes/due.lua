@@ -2,14 +2,29 @@
 
 -- At most `limit`, in order of due time; what was delayed gets its place in the order now. Answers how many moved.
 local function promoteDue(limit)
-  local moved = 0
-  for _, ulid in ipairs(redis.call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)) do
-    local job = load(ulid)
-    if job and job.state == 'scheduled' then
-      enqueueAgain(job, 'queued')
+  local due = call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)
+  if #due == 0 then
+    return 0
+  end
+  -- They are the very first ones, and none of them stays there.
+  call('ZREMRANGEBYRANK', base .. 'scheduled', 0, #due - 1)
+  local moved, seq = 0, nil
+  for _, ulid in ipairs(due) do
+    local key = jobKey(ulid)
+    local v = call('HMGET', key, 'state', 'priority', 'place', 'rule', 'starts', 'worker')
+    if v[1] == 'scheduled' then
       moved = moved + 1
-    else
-      push(removals, base .. 'scheduled', ulid)
+      local place = v[3]
+      if not place or place == '' then
+        seq = seq or call('INCRBY', base .. 'seq', #due) - #due
+        place = int((1000 - (tonumber(v[2]) or 0)) * PLACES + seq + moved)
+      end
+      call('HSET', key, 'state', 'queued', 'place', place, 'queued', nowText)
+      push(adds, base .. 'queued', place, ulid)
+      local batch = ruleOf(v[4]).batchId
+      countBatch(batch, 'scheduled', -1)
+      countBatch(batch, 'queued', 1)
+      event('queued', ulid, v[5] or 0, v[6])
     end
   end
   flushMoves()
@@ -18,6 +33,6 @@ end
 
 -- Milliseconds until the next job is due, 0 when one is already, '' when none waits.
 local function nextDueIn()
-  local first = redis.call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
   return first[2] and math.max(0, tonumber(first[2]) - now) or ''
 end
