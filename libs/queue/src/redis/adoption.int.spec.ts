@@ -264,6 +264,18 @@ describe('adoption', () => {
     expect(await q.store.settle(q.pool, [success(job, holder(job))])).toEqual(['repeated']);
   });
 
+  it('moves all that one call accepts, before, by and after an adoption', async () => {
+    await q.openGate('a');
+    await q.add(...someJobs(3, { batchId: 'b' }));
+    const [first, last] = [await claim('a'), await claim('a')];
+    const lost = await lose(() => claim('a'));
+
+    const ends = [first, lost, last, first].map((job) => success(job, holder(job)));
+
+    expect(await q.store.settle(q.pool, ends)).toEqual(['accepted', 'accepted', 'accepted', 'repeated']);
+    expect(await q.store.counts(q.pool)).toMatchObject({ queued: 0, running: 0, succeeded: 3 });
+  });
+
   it('refuses for now output of an attempt that may be taken back, and for good what may not', async () => {
     const job = await runAndLose();
     const append = (one: ClaimedJob) => q.store.appendOutput(q.pool, [aChunk(one, 'hello')]);

@@ -144,6 +144,25 @@ describe('append-output', () => {
     expect(text(await read(job))).toEqual(['first ', 'last']);
   });
 
+  it('keeps both streams of an accepted result, also where the first chunk is empty or begins behind a gap', async () => {
+    const [whole, empty, gap] = [await q.run(), await q.run(), await q.run()];
+    const outputs = new Map([
+      [whole, [aChunk(whole, 'out'), aChunk(whole, 'err', { stream: 'stderr', sequence: 2 })]],
+      [empty, [aChunk(empty, ''), aChunk(empty, 'x', { sequence: 2 })]],
+      [gap, [aChunk(gap, 'late', { offset: 7 })]],
+    ]);
+
+    await q.store.settle(
+      q.pool,
+      [...outputs].map(([job, output]) => success(job, { output })),
+    );
+
+    expect(text(await read(whole))).toEqual(['out', 'err']);
+    expect(text(await read(empty))).toEqual(['x']);
+    expect(text(await read(gap))).toEqual(['late']);
+    expect(await q.store.outputEnds(q.pool, gap.ulid, 1)).toEqual({ stdout: 11, stderr: 0 });
+  });
+
   it('keeps nothing of a stale result', async () => {
     const job = await q.run();
     const stale = { ...job, attemptId: 'old.0' };

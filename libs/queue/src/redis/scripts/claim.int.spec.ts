@@ -102,6 +102,28 @@ describe('claim', () => {
     expect(free.jobs.map((job) => job.ulid)).toEqual([suspect?.ulid]);
   });
 
+  it('takes out of the order what it gave and nothing else, whatever it passed over', async () => {
+    const jobs = await q.add(...someJobs(6));
+    for (const ulid of [jobs[0], jobs[3]]) {
+      await q.redis.hset(`${q.base}j:${ulid}`, 'losses', 2);
+    }
+
+    const { jobs: given, queued } = await q.store.claim(q.pool, [aWant('a', { max: 3, free: 0 })]);
+
+    expect(given.map((job) => job.ulid)).toEqual([jobs[1], jobs[2], jobs[4]]);
+    expect(queued).toBe(3);
+    expect(await q.redis.zrange(`${q.base}queued`, '0', '-1')).toEqual([jobs[0], jobs[3], jobs[5]]);
+  });
+
+  it('gives one session all that it wants in several places, in the order of the queue', async () => {
+    const jobs = await q.add(...someJobs(4));
+
+    const { jobs: given } = await q.store.claim(q.pool, [aWant('a', { max: 2 }), aWant('a', { max: 2 })]);
+
+    expect(given.map((job) => job.ulid)).toEqual(jobs);
+    expect(await q.redis.zrange(`${q.base}s:a`, '0', '-1')).toEqual(jobs);
+  });
+
   it('looks behind no more than a bounded number of jobs that it may not prefetch', async () => {
     const jobs = await q.add(...someJobs(400));
     for (const ulid of jobs) {

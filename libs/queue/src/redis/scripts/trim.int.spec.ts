@@ -146,6 +146,32 @@ describe('trim', () => {
     expect(entries.map(([, [, ulids]]) => ulids)).toEqual([first, last]);
   });
 
+  it('removes dead entries however many, small and large ones mixed, in several steps', async () => {
+    const cancelled: string[] = [];
+    for (let i = 0; i < 130; i += 1) {
+      cancelled.push(...(await q.add(...someJobs(i % 40 === 39 ? 250 : 1, { retainMs: 0 }))));
+    }
+    const [last = ''] = await q.add(aJob());
+    for (let i = 0; i < cancelled.length; i += 250) {
+      await q.store.cancel(q.pool, cancelled.slice(i, i + 250));
+    }
+
+    await trimAll(KEEP_ALL);
+
+    const entries = await q.redis.xrange(`${q.base}created`, '-', '+');
+    expect(entries.map(([, [, ulids]]) => ulids)).toEqual([last]);
+  });
+
+  it('removes many jobs with as many outputs as a job may have', async () => {
+    const ulids = await succeed(100, { retainMs: 0 });
+    const starts = Array.from({ length: 20 }, (_, i) => i + 1).join(' ');
+    for (const ulid of ulids) {
+      await q.redis.hset(`${q.base}j:${ulid}`, 'outputs', starts);
+    }
+
+    expect(await q.store.trim(q.pool, KEEP_ALL)).toMatchObject({ jobs: 100 });
+  });
+
   it('forgets clients that were idle for a day, and never the version of the schema or the server', async () => {
     const now = await q.now();
     await q.add(aJob());
