@@ -6,8 +6,9 @@
 --   of this claim (random hex), ARGV[6] the most jobs, ARGV[7] the most bytes of specs (but for a single larger job),
 --   ARGV[8] number of wants, then for each: session, worker, epoch, the most jobs, how many of these go to free slots.
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
---   not match, what recoveryState says (includes/recovery), then flat for each job: ULID, position of its want, fence,
---   number of the start, spec (JSON).
+--   not match, what recoveryState says (includes/recovery), and unless that says something the fence of all jobs that
+--   start for the first time, flat for each other one: its position (from 0), fence, number of the start; then flat for
+--   each job: ULID, position of its want, spec (JSON).
 --   The id of an attempt is the claim's id, a point and the job's position in the answer, from 0.
 -- States: scheduled -> queued, queued -> running.
 --- @include pool
@@ -76,7 +77,8 @@ promoteDue(most)
 
 -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
 local LOOK_AHEAD = 250
-local reply = { 0, '', refused, recovery }
+local again = {}
+local reply = { 0, '', refused, recovery, now, again }
 local given, bytes, looked, walking, taken, passed = 0, 0, 0, true, {}, false
 local running = listOf(adds, base .. 'running')
 while walking and given < #targets and looked < #targets + LOOK_AHEAD do
@@ -99,10 +101,13 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
       end
       bytes = bytes + #spec
       local want = targets[given + 1]
-      local fence, fenceText, start, startText = now, nowText, 1, '1'
+      local fence, start = nowText, '1'
       if v[3] then -- it was claimed before
-        fence, start = math.max((tonumber(v[3]) or 0) + 1, now), (tonumber(call('HGET', key, 'starts')) or 0) + 1
-        fenceText, startText = int(fence), int(start)
+        local number = math.max((tonumber(v[3]) or 0) + 1, now)
+        local starts = (tonumber(call('HGET', key, 'starts')) or 0) + 1
+        fence, start = int(number), int(starts)
+        local n = #again
+        again[n + 1], again[n + 2], again[n + 3] = given, number, starts
       end
       local batch = ruleOf(v[2]).batchId
       if batch then
@@ -110,16 +115,16 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
         countBatch(batch, 'running', 1)
       end
       call('HSET', key, 'state', 'running', 'attempt', claim .. '.' .. given, 'session', want.session, 'worker',
-        want.worker, 'epoch', want.epoch, 'fence', fenceText, 'starts', startText, 'started', nowText)
+        want.worker, 'epoch', want.epoch, 'fence', fence, 'starts', start, 'started', nowText)
       taken[#taken + 1] = ulid
       local jobs = want.jobs
       local last = #jobs
       jobs[last + 1], jobs[last + 2] = given, ulid
       running[2 * given + 1], running[2 * given + 2] = nowText, ulid
       given = given + 1
-      lines[given] = 'started ' .. ulid .. ' ' .. startText .. want.line
+      lines[given] = 'started ' .. ulid .. ' ' .. start .. want.line
       local n = #reply
-      reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = ulid, want.index, fence, start, spec
+      reply[n + 1], reply[n + 2], reply[n + 3] = ulid, want.index, spec
     end
   end
 end

@@ -19,10 +19,12 @@ export interface ClaimParams {
   wants: readonly ClaimWant[];
 }
 
-/** ULID, position of the want, fence, number of the start, spec. */
-const JOB_WIDTH = 5;
+/** ULID, position of the want, spec. */
+const JOB_WIDTH = 3;
 /** What stands before the jobs. */
-const FIRST_JOB = 4;
+const FIRST_JOB = 6;
+/** Position, fence, number of the start. */
+const AGAIN_WIDTH = 3;
 
 /** Gives queued jobs to sessions whose gate is open. Never sent twice. */
 export const claim = definePoolScript<ClaimParams, ClaimReply>({
@@ -37,8 +39,8 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
     ...wants.flatMap((want) => [want.session, want.worker, want.epoch, want.max, want.free]),
   ],
   reply: (raw, { claimId, wants }) => {
-    const answer = raw as [number, number | string, number[], unknown, ...(string | number)[]];
-    const [queued, next, refused, state] = answer;
+    const answer = raw as [number, number | string, number[], unknown, number?, number[]?, ...(string | number)[]];
+    const [queued, next, refused, state, fence = 0, again = []] = answer;
     const recovery = toRecovery(state);
     const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
     const jobs: ClaimedJob[] = [];
@@ -47,10 +49,14 @@ export const claim = definePoolScript<ClaimParams, ClaimReply>({
         ulid: answer[i] as Ulid,
         session: sessionOf(answer[i + 1] as number),
         attemptId: `${claimId}.${jobs.length}`,
-        fence: answer[i + 2] as number,
-        number: answer[i + 3] as number,
-        specJson: answer[i + 4] as string,
+        fence,
+        number: 1,
+        specJson: answer[i + 2] as string,
       });
+    }
+    for (let i = 0; i < again.length; i += AGAIN_WIDTH) {
+      const [position, itsFence, number] = again.slice(i, i + AGAIN_WIDTH) as [number, number, number];
+      Object.assign(jobs[position] as ClaimedJob, { fence: itsFence, number });
     }
     const reply = { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
     return recovery ? { ...reply, recovery } : reply;

@@ -25,7 +25,12 @@ export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
     const [now, ...exceptions] = raw as [number, ...(number | string)[]];
     const replies = jobs.map(({ ulid }): EnqueueReply => ({ ulid, state: 'queued', createdAt: now, repeated: false }));
     for (let i = 0; i < exceptions.length; i += EXCEPTION_WIDTH) {
-      const [at, state, createdAt, wasThere] = exceptions.slice(i) as [number, JobState, number, number];
+      const [at, state, createdAt, wasThere] = exceptions.slice(i, i + EXCEPTION_WIDTH) as [
+        number,
+        JobState,
+        number,
+        number,
+      ];
       replies[at] = { ulid: (jobs[at] as NewJob).ulid, state, createdAt, repeated: wasThere === 1 };
     }
     return replies;

@@ -1,11 +1,23 @@
 -- What is due goes back into the order, here and nowhere else. Needs includes/pool and includes/job.
 
+-- Milliseconds until the next job is due, 0 when one is already, '' when none waits. Known after the first asking, as long
+-- as nothing is due.
+local dueIn
+local function nextDueIn()
+  if not dueIn then
+    local first = call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
+    dueIn = first[2] and math.max(0, tonumber(first[2]) - now) or ''
+  end
+  return dueIn
+end
+
 -- At most `limit`, in order of due time; what was delayed gets its place in the order now. Answers how many moved.
 local function promoteDue(limit)
-  local due = call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)
-  if #due == 0 then
+  if nextDueIn() ~= 0 then
     return 0
   end
+  dueIn = nil
+  local due = call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)
   -- They are the very first ones, and none of them stays there.
   call('ZREMRANGEBYRANK', base .. 'scheduled', 0, #due - 1)
   local moved, seq = 0, nil
@@ -29,10 +41,4 @@ local function promoteDue(limit)
   end
   flushMoves()
   return moved
-end
-
--- Milliseconds until the next job is due, 0 when one is already, '' when none waits.
-local function nextDueIn()
-  local first = call('ZRANGE', base .. 'scheduled', 0, 0, 'WITHSCORES')
-  return first[2] and math.max(0, tonumber(first[2]) - now) or ''
 end
