@@ -149,6 +149,7 @@ describe('claim', () => {
     expect(early.nextDueInMs).toBeLessThanOrEqual(60_000);
     expect(reply.jobs.map((one) => one.ulid)).toEqual([job.ulid]);
     expect(reply.nextDueInMs).toBeGreaterThan(60_000);
+    expect((await q.events()).slice(-2)).toEqual([`queued ${job.ulid} 0 -`, `started ${job.ulid} 1 worker-of-a a`]);
   });
 
   it('stops at its limit of bytes, but gives one job however large', async () => {

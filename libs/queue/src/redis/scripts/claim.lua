@@ -79,7 +79,7 @@ promoteDue(most)
 local LOOK_AHEAD = 250
 local again = {}
 local reply = { 0, '', refused, recovery, now, again }
-local given, bytes, looked, walking, taken, passed = 0, 0, 0, true, {}, false
+local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
 local running = listOf(adds, base .. 'running')
 while walking and given < #targets and looked < #targets + LOOK_AHEAD do
   local size = #targets - given
@@ -91,9 +91,7 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
     local v = call('HMGET', key, 'state', 'rule', 'fence', 'losses', 'spec')
     if v[1] ~= 'queued' then
       taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
-    elseif given >= freeSlots and v[4] and tonumber(v[4]) >= 2 then
-      passed = true
-    else
+    elseif given < freeSlots or (tonumber(v[4]) or 0) < 2 then
       local spec = v[5]
       if given > 0 and bytes + #spec > mostBytes then
         walking = false
@@ -122,21 +120,14 @@ while walking and given < #targets and looked < #targets + LOOK_AHEAD do
       jobs[last + 1], jobs[last + 2] = given, ulid
       running[2 * given + 1], running[2 * given + 2] = nowText, ulid
       given = given + 1
-      lines[given] = 'started ' .. ulid .. ' ' .. start .. want.line
+      lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
       local n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3] = ulid, want.index, spec
     end
   end
 end
 
-if #taken > 0 then
-  if passed then
-    removals[base .. 'queued'] = taken
-  else
-    -- They are the very first ones: taken out together, without a look for each.
-    call('ZREMRANGEBYRANK', base .. 'queued', 0, #taken - 1)
-  end
-end
+removals[base .. 'queued'] = taken
 if given > 0 then
   local seq = call('INCRBY', base .. 'seq', given) - given + 1
   for session, jobs in pairs(owned) do

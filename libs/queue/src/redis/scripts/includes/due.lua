@@ -18,8 +18,7 @@ local function promoteDue(limit)
   end
   dueIn = nil
   local due = call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)
-  -- They are the very first ones, and none of them stays there.
-  call('ZREMRANGEBYRANK', base .. 'scheduled', 0, #due - 1)
+  removals[base .. 'scheduled'] = due
   local moved, seq = 0, nil
   for _, ulid in ipairs(due) do
     local key = jobKey(ulid)
