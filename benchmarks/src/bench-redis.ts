@@ -12,7 +12,8 @@ export class BenchRedis {
   ) {}
 
   static async start(): Promise<BenchRedis> {
-    const server = await startRedis({ persistent: true, args: ['--maxmemory-policy', 'noeviction'] });
+    const args = ['--maxmemory-policy', 'noeviction', '--hash-max-listpack-value', '1024'];
+    const server = await startRedis({ persistent: true, args });
     return new BenchRedis(server, server.client());
   }
 

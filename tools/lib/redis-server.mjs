@@ -81,6 +81,7 @@ function settings({ directory, port }) {
     'appendfsync everysec',
     'save ""',
     'maxmemory-policy noeviction',
+    'hash-max-listpack-value 1024',
     '',
   ].join('\n');
 }
