@@ -1,5 +1,7 @@
 import { type ApiBench, type JsonBody, startApi } from '../testing/a-server.js';
 
+/** With everysec Redis puts writes off for up to two seconds while the disk is slow: a SIGKILL then loses what it has confirmed. */
+const PERSISTENT = { persistent: true, args: ['--appendfsync', 'always'] };
 const JOB = { name: 'a', command: 'true' };
 /** What the contract promises. */
 const ANSWER_BOUND_MS = 3_000;
@@ -10,7 +12,7 @@ describe.each(['SIGSTOP', 'SIGKILL'] as const)('while Redis is gone (%s)', (sign
   let api: ApiBench;
   let id: string;
   beforeAll(async () => {
-    api = await startApi({ persistent: true });
+    api = await startApi(PERSISTENT);
     id = (await api.post('/api/v1/jobs', JOB)).body.id;
     await api.redis.signal(signal);
   });
@@ -61,7 +63,7 @@ describe.each(['SIGSTOP', 'SIGKILL'] as const)('while Redis is gone (%s)', (sign
 
 describe('a batch that is cut short', () => {
   it('says how many were written, and the same key completes it without a job twice', async () => {
-    const api = await startApi({ persistent: true });
+    const api = await startApi(PERSISTENT);
     try {
       const send = () => api.post('/api/v1/jobs/batch', { jobs: someJobs(10_000) }, { 'idempotency-key': 'cut' });
       const sending = send();
