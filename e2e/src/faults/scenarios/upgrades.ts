@@ -132,7 +132,7 @@ class Upgrade {
 
   async versions(reader: SchedulerSeat): Promise<Record<string, string>> {
     const workers = (await reader.api.workers()).filter(({ state }) => state === 'alive');
-    return Object.fromEntries(workers.map(({ id, version }) => [id, version]));
+    return Object.fromEntries(workers.map(({ id, version }): [string, string] => [id, version]).sort());
   }
 }
 
@@ -157,7 +157,14 @@ const upgraded: Scenario = {
     const ofOld = await upgrade.later();
     await upgrade.replace(one, 'present');
     await upgrade.replace(first, 'present');
-    const seen = await Promise.all([one, two].map((seat) => upgrade.versions(seat)));
+    const expected = JSON.stringify({ 'worker-1': versions.present, 'worker-2': versions.old });
+    for (const seat of [one, two]) {
+      await waitUntil(
+        `GET /workers of ${seat.name} says ${expected}`,
+        async () => JSON.stringify(await upgrade.versions(seat)) === expected,
+        { withinMs: WITHIN_MS },
+      );
+    }
     await upgrade.work(two);
     await upgrade.lose(second);
     await upgrade.lose(first);
@@ -182,11 +189,6 @@ const upgraded: Scenario = {
     await Promise.all([ofOld, ofNew].map(({ id }) => one.api.cancel(String(id))));
     const { text } = await context.conclude();
 
-    const expected = { 'worker-1': versions.present, 'worker-2': versions.old };
-    requireThat(
-      seen.every((each) => JSON.stringify(each) === JSON.stringify(expected)),
-      `GET /workers says ${JSON.stringify(seen)}: expected ${JSON.stringify(expected)}`,
-    );
     requireThat(
       kept.state === 'scheduled' && read.state === 'scheduled',
       `what waited is ${kept.state} and ${read.state}: expected both to be scheduled`,
