@@ -20,6 +20,8 @@ const VICTIM = 'worker-2';
 const SLOTS = 4;
 const KILL_AFTER_JOBS = 30;
 const DONE_WITHIN_MS = 120_000;
+/** Half of what a job takes. */
+const FRESH_MS = 200;
 
 await bootstrap();
 console.log('building …');
@@ -98,15 +100,26 @@ async function watch(batchId) {
 }
 
 async function killVictim() {
-  const running = await waitFor(async () => (await system.get(`/api/v1/workers/${VICTIM}`))?.running.slice(), {
-    withinMs: 5_000,
-  });
+  const running = await waitFor(
+    async () => inTheMiddle((await system.get(`/api/v1/workers/${VICTIM}`))?.running ?? []),
+    {
+      withinMs: 5_000,
+      everyMs: 20,
+    },
+  );
   killed = true;
   process.kill(system.pidOf(VICTIM), 'SIGKILL');
   const at = performance.now();
   bar.say(`kill -9 ${system.pidOf(VICTIM)}: ${VICTIM} is gone in the middle of ${running?.length ?? 0} jobs`);
   void reportDeath(at);
   return { held: running ?? [], at };
+}
+
+/** These, as soon as one of them has just begun: a kill that falls between two jobs shows nothing. */
+async function inTheMiddle(ids) {
+  const jobs = await Promise.all(ids.map((id) => system.get(`/api/v1/jobs/${id}`)));
+  const isFresh = (job) => job?.state === 'running' && Date.now() - Date.parse(job.startedAt) < FRESH_MS;
+  return jobs.some(isFresh) && ids;
 }
 
 async function reportDeath(since) {

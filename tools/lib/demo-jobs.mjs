@@ -39,10 +39,13 @@ export function verifyDemo({ jobs, outputs, diary, victim, heldByVictim }) {
     if (outputs.get(job.id) !== `job ${index} of ${JOBS}\n`) {
       say(`its output is ${JSON.stringify(outputs.get(job.id))}`);
     }
-    if ((ends.get(job.id) ?? []).length !== 1) {
-      say(`ran to its end ${(ends.get(job.id) ?? []).length} times`);
-    }
     const lost = job.history.filter((attempt) => attempt.outcome === 'lost');
+    // A command may have come to its end and its worker be killed before it could say so: at least once, accepted once.
+    const unheard = new Set(lost.map(({ number }) => number));
+    const ended = (ends.get(job.id) ?? []).filter(({ attempt }) => !unheard.has(attempt));
+    if (ended.length !== 1 || ended[0].attempt !== job.attempt) {
+      say(`its end was accepted of attempt ${job.attempt}, and came in ${JSON.stringify(ends.get(job.id) ?? [])}`);
+    }
     if (lost.length !== job.workerLosses || lost.some((attempt) => attempt.worker !== victim)) {
       say(`${job.workerLosses} losses, but its history says ${JSON.stringify(job.history)}`);
     }

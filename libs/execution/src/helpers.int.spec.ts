@@ -284,7 +284,8 @@ describe('helpers: what is asked of an attempt before it has started', () => {
 
     expect(await frozen).toEqual([id]);
     const [pid = 0] = ofAttempt(harness, id);
-    expect(readStat(pid)?.state).toBe('T');
+    // A SIGSTOP that meets it in its exec (D) takes effect at the end of that: nothing of the command runs before.
+    await eventually(1_000, () => readStat(pid)?.state === 'T');
     await harness.executor.kill(id);
     expect(ofAttempt(harness, id)).toEqual([]);
   });
