@@ -127,9 +127,10 @@ export class ConnectionWork {
   }
 
   private wake(but?: string): void {
+    const isUrgent = this.credit.available().free > 0;
     for (const pool of this.pools) {
       if (pool !== but) {
-        this.dispatchers.of(pool).creditChanged();
+        this.dispatchers.of(pool).creditChanged(isUrgent);
       }
     }
   }

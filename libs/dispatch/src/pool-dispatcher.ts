@@ -1,9 +1,11 @@
 import type { Clock, Random, Timer } from '@orchestrator/core';
 import type { SessionRegistry } from '@orchestrator/heartbeat';
+import { createDeferred } from '@orchestrator/lifecycle';
 import type { AttemptRef } from '@orchestrator/proto-types';
 import {
   type ClaimedJob,
   type ClaimReply,
+  type ClaimWant,
   type GiveBack,
   MAX_BATCH,
   type QueueStore,
@@ -19,6 +21,7 @@ import type { PoolEvent, PoolNews } from './pool-news.js';
 import { PoolRecoveryWatch } from './pool-recovery-watch.js';
 import { ReportFlusher } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
+import { TurnPace } from './turn-pace.js';
 
 export interface PoolDispatcherDeps {
   store: QueueStore;
@@ -40,6 +43,12 @@ const WAITING_EVENTS = new Set(['queued', 'returned', 'reassigned']);
 
 const SMALL_REPORT_BYTES = 512;
 
+/**
+ * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
+ * would otherwise be given jobs faster than what they did with the last ones can be recorded, without end.
+ */
+const MAX_UNRECORDED = 2 * MAX_BATCH;
+
 interface Taken {
   assignee: Assignee;
   offer: Offer;
@@ -57,6 +66,7 @@ export class PoolDispatcher {
   private readonly orders: OrderTeller;
   private readonly recovery: PoolRecoveryWatch;
   private readonly delay: RetryDelay;
+  private readonly pace: TurnPace;
   private readonly logger: Logger;
   private unsubscribe: (() => void) | undefined;
   private poll: Timer | undefined;
@@ -77,9 +87,10 @@ export class PoolDispatcher {
     readonly pool: string,
     private readonly deps: PoolDispatcherDeps,
   ) {
-    const { store, logger, counters, random } = deps;
+    const { store, logger, counters, random, clock } = deps;
     this.logger = logger.child({ pool });
     this.delay = new RetryDelay(random);
+    this.pace = new TurnPace(clock);
     this.orders = new OrderTeller(pool, { store, logger: this.logger, assignees: () => this.assignees });
     this.recovery = new PoolRecoveryWatch(pool, {
       ...deps,
@@ -144,14 +155,19 @@ export class PoolDispatcher {
     }
   }
 
-  creditChanged(): void {
+  /** `isUrgent`: a slot stands empty. */
+  creditChanged(isUrgent: boolean): void {
     this.appetite ||= this.queued > 0;
+    if (isUrgent && this.queued > 0) {
+      this.pace.hurry();
+    }
     this.wake();
   }
 
   /** Something may be waiting. */
   hurry(): void {
     this.appetite = true;
+    this.pace.hurry();
     this.wake();
   }
 
@@ -179,6 +195,7 @@ export class PoolDispatcher {
   async stop(): Promise<void> {
     this.claiming = false;
     this.stopped = true;
+    this.pace.stop();
     this.retry?.cancel();
     this.recovery.stop();
     for (const assignee of [...this.assignees]) {
@@ -221,9 +238,10 @@ export class PoolDispatcher {
     // What arrives in the same tick belongs to the same turn.
     await Promise.resolve();
     while (this.dirty && !this.isBackingOff()) {
+      await this.pace.wait(() => this.hasFreeSlot());
       this.dirty = false;
-      if (await this.bringIn()) {
-        await this.claim();
+      if (await this.bringIn(this.giveBacks)) {
+        await this.turn();
       }
     }
     // In the same tick as the last look at `dirty`: a wake is never lost.
@@ -231,39 +249,63 @@ export class PoolDispatcher {
   }
 
   /** False: the store does not answer; a timer goes on. */
-  private async bringIn(): Promise<boolean> {
-    for (const reports of [this.settlements, this.giveBacks]) {
-      const state = await reports.flush();
-      if (state === 'failed') {
-        this.backOff();
-        return false;
-      }
-      this.dirty ||= state === 'more';
+  private async bringIn(reports: ReportFlusher<Settlement> | ReportFlusher<GiveBack>): Promise<boolean> {
+    const state = await reports.flush();
+    if (state === 'failed') {
+      this.backOff();
+      return false;
     }
+    this.dirty ||= state === 'more';
     return true;
   }
 
-  private async claim(): Promise<void> {
-    const taken = this.appetite && this.claiming ? this.take() : [];
-    const recoveryIsDue = this.recoveryIsDue;
-    this.recoveryIsDue = false;
+  /** Settles and claims: in one call where there is something of both. */
+  private async turn(): Promise<void> {
+    if (this.settlements.isCautious && !(await this.bringIn(this.settlements))) {
+      return;
+    }
+    const taken = this.takeIfHungry();
     if (taken.length === 0) {
-      if (recoveryIsDue) {
+      if ((await this.bringIn(this.settlements)) && this.recoveryIsDue) {
+        this.recoveryIsDue = false;
         void this.recovery.check();
       }
       return;
     }
+    this.recoveryIsDue = false;
     this.appetite = false;
-    let reply: ClaimReply;
+    const { store } = this.deps;
+    const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
     try {
-      reply = await this.deps.store.claim(
-        this.pool,
-        taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer })),
-      );
+      this.claimed(taken, await this.settleAnd(wants, () => store.claim(this.pool, wants)));
     } catch (error) {
       this.onClaimFailed(taken, error);
-      return;
     }
+  }
+
+  /** The answer of a claim: made together with the settlements that wait, or alone where there is none. */
+  private async settleAnd(wants: readonly ClaimWant[], claim: () => Promise<ClaimReply>): Promise<ClaimReply> {
+    if (this.settlements.size === 0 || this.settlements.isCautious) {
+      return claim();
+    }
+    const answer = createDeferred<ClaimReply>();
+    // Whatever becomes of it is heard once: by who awaits the answer, below.
+    answer.promise.catch(() => undefined);
+    const state = await this.settlements.flush(async (ends) => {
+      try {
+        const { verdicts, claimed } = await this.deps.store.turn(this.pool, ends, wants);
+        answer.resolve(claimed);
+        return verdicts;
+      } catch (error) {
+        answer.reject(error);
+        throw error;
+      }
+    });
+    this.dirty ||= state === 'more';
+    return answer.promise;
+  }
+
+  private claimed(taken: readonly Taken[], reply: ClaimReply): void {
     this.delay.reset();
     this.queued = reply.queued;
     // What came while the answer was under way has set it again. An empty answer is believed until something changes.
@@ -271,6 +313,20 @@ export class PoolDispatcher {
     this.dirty ||= this.appetite;
     this.deliver(taken, reply);
     this.recovery.heard(reply.recovery);
+  }
+
+  /** Then nothing is gained by waiting: what comes is little. */
+  private hasFreeSlot(): boolean {
+    for (const assignee of this.assignees) {
+      if ((assignee.offer(this.pool)?.free ?? 0) > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private takeIfHungry(): Taken[] {
+    return this.appetite && this.claiming && this.unrecorded <= MAX_UNRECORDED ? this.take() : [];
   }
 
   /** Everybody who has credit, beginning with another one each time; reserves it. */

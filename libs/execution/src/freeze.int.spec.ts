@@ -326,15 +326,24 @@ describe('ExecutorProcess: kill and continue at the end of the lease', () => {
   });
 });
 
+/** A short-lived process, such as a shell between two commands, may have ended since it was listed. */
+function signalIfThere(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('ESRCH');
+  }
+}
+
 describe('ExecutorProcess: a host that was stopped as a whole', () => {
   const stopAndResume = async (onLeaseLost: 'freeze' | 'kill', command: string): Promise<number[]> => {
     const worker = await startWorkerProcess([{ command, onLeaseLost, timeoutMs: 3_000 }], { leaseMs: 2_000 });
     await eventually(3_000, () => worker.commands().length === 5);
     const everybody = [worker.pid, ...worker.marked().map(({ pid }) => pid)];
     const commands = worker.commands().map(({ pid }) => pid);
-    everybody.forEach((pid) => process.kill(pid, 'SIGSTOP'));
+    everybody.forEach((pid) => signalIfThere(pid, 'SIGSTOP'));
     await wait(3_200);
-    everybody.forEach((pid) => process.kill(pid, 'SIGCONT'));
+    everybody.forEach((pid) => signalIfThere(pid, 'SIGCONT'));
     return commands;
   };
   const isStoppedOrDead = (pid: number): boolean => ['T', 'Z', undefined].includes(readStat(pid)?.state);

@@ -37,6 +37,7 @@ export type {
   OutputEnds,
   StoredOutput,
   TrimReply,
+  TurnReply,
 } from './store.js';
 export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN, RECOVERY_MIN_MS } from './store.js';
 export {

@@ -18,6 +18,11 @@ export interface QueueStore {
   /** Never repeated when unanswered: the workers named are asked to say Hello again. */
   claim(pool: string, wants: readonly ClaimWant[]): Promise<ClaimReply>;
   settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]>;
+  /**
+   * `settle`, then `claim`, in one step and one call. Never repeated when unanswered: it is as with a claim, and the ends
+   * are to be told again by `settle`.
+   */
+  turn(pool: string, ends: readonly Settlement[], wants: readonly ClaimWant[]): Promise<TurnReply>;
   giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]>;
 
   // ---- sessions
@@ -222,6 +227,12 @@ export interface ReconcileReply {
   more: boolean;
   /** Orders still to be told for what is held. */
   orders: PendingOrder[];
+}
+
+export interface TurnReply {
+  /** In the order of the ends. */
+  verdicts: SettleVerdict[];
+  claimed: ClaimReply;
 }
 
 export interface ReclaimRequest {

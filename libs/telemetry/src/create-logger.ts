@@ -123,6 +123,7 @@ function scoped(winston: Winston, isClosed: () => boolean, own: LogFields): Logg
     }
   };
   return {
+    isDebug: winston.isLevelEnabled('debug'),
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),

@@ -3,6 +3,8 @@ export type LogFields = Record<string, unknown>;
 
 /** Messages are constant sentences. Libraries depend on this interface and never on winston. */
 export interface Logger {
+  /** False: lines of level debug are not written, and what they would say need not be put together. Default true. */
+  readonly isDebug?: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -13,6 +15,7 @@ export interface Logger {
 
 /** Says nothing; for callers of a library that give no logger. */
 export const silentLogger: Logger = {
+  isDebug: false,
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,

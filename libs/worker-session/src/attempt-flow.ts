@@ -132,15 +132,17 @@ export class AttemptFlow {
     this.params.onChange();
   }
 
-  /** Its report is durable, or nobody wants it. */
-  forget(ref: AttemptRef): void {
-    this.params.reports.forget(ref.attemptId);
-    const attempt = this.attempts.get(ref.attemptId);
-    if (attempt?.state === 'finished' || attempt?.state === 'returned' || attempt?.state === 'flushing') {
-      this.params.output.drop(ref.attemptId);
-      this.attempts.remove(attempt);
-      this.startWaiting();
+  /** Their reports are durable, or nobody wants them. */
+  forget(refs: readonly AttemptRef[]): void {
+    for (const { attemptId } of refs) {
+      this.params.reports.forget(attemptId);
+      const attempt = this.attempts.get(attemptId);
+      if (attempt?.state === 'finished' || attempt?.state === 'returned' || attempt?.state === 'flushing') {
+        this.params.output.drop(attemptId);
+        this.attempts.remove(attempt);
+      }
     }
+    this.startWaiting();
   }
 
   /** Not ours any more: killed, and nothing is reported. Its slot is free when nothing of it is left. */

@@ -75,9 +75,7 @@ export class Orders {
   }
 
   recorded(refs: readonly AttemptRef[]): void {
-    for (const ref of refs) {
-      this.params.flow.forget(ref);
-    }
+    this.params.flow.forget(refs);
   }
 
   /** The store's word on what this worker holds; `unknown` goes on. */

@@ -24,10 +24,11 @@ interface Source {
   ref: AttemptRef;
   /** Not acknowledged, in their order. The executor bounds them: it sends only so much ahead of acknowledgements. */
   chunks: OutputChunk[];
-  sent: Set<OutputChunk>;
+  /** Most attempts stream nothing: made with the first that is sent. */
+  sent: Set<OutputChunk> | undefined;
   streamed: boolean;
   /** Ends of what was taken over, by stream. */
-  taken: Map<OutputStreamName, number>;
+  taken: Partial<Record<OutputStreamName, number>>;
   /** Set once the attempt has ended. */
   flushed: ((complete: boolean) => void) | undefined;
   timer: Timer | undefined;
@@ -47,9 +48,9 @@ export class OutputSender {
     this.sources.set(ref.attemptId, {
       ref,
       chunks: [],
-      sent: new Set(),
+      sent: undefined,
       streamed: false,
-      taken: new Map(),
+      taken: {},
       flushed: undefined,
       timer: undefined,
     });
@@ -104,13 +105,16 @@ export class OutputSender {
   pull(): OutputMessage | undefined {
     const unsent: OutputChunk[] = [];
     for (const source of this.sources.values()) {
-      if (source.streamed && source.sent.size < source.chunks.length) {
-        unsent.push(...source.chunks.filter((chunk) => !source.sent.has(chunk)));
+      if (source.streamed && (source.sent?.size ?? 0) < source.chunks.length) {
+        unsent.push(...source.chunks.filter((chunk) => source.sent?.has(chunk) !== true));
       }
     }
     const chunks = takeFrame(unsent, (chunk) => chunk.data.length + OVERHEAD_BYTES);
     for (const chunk of chunks) {
-      this.sources.get(chunk.attempt?.attemptId ?? '')?.sent.add(chunk);
+      const source = this.sources.get(chunk.attempt?.attemptId ?? '');
+      if (source !== undefined) {
+        (source.sent ??= new Set()).add(chunk);
+      }
     }
     return chunks.length === 0 ? undefined : { chunks };
   }
@@ -131,7 +135,7 @@ export class OutputSender {
   /** The stream broke: what was not acknowledged is sent again. */
   resendAll(): void {
     for (const source of this.sources.values()) {
-      source.sent.clear();
+      source.sent?.clear();
     }
   }
 
@@ -149,11 +153,11 @@ export class OutputSender {
 
 /** Takes over what is not known yet. */
 function take(source: Source, output: ExecutorOutput): void {
-  const known = source.taken.get(output.stream) ?? 0;
+  const known = source.taken[output.stream] ?? 0;
   const skip = Math.max(0, known - output.offset);
   if (skip < output.data.length) {
     const fresh = { ...output, offset: output.offset + skip, data: output.data.subarray(skip) };
-    source.taken.set(output.stream, output.offset + output.data.length);
+    source.taken[output.stream] = output.offset + output.data.length;
     source.chunks.push(toOutputChunk(source.ref, fresh));
   }
 }
@@ -162,7 +166,7 @@ function forgetUpTo(source: Source, stream: OutputChunk['stream'], endOffset: nu
   source.chunks = source.chunks.filter((chunk) => {
     const stays = chunk.stream !== stream || chunk.offset + chunk.data.length > endOffset;
     if (!stays) {
-      source.sent.delete(chunk);
+      source.sent?.delete(chunk);
     }
     return stays;
   });

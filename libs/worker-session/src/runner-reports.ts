@@ -26,7 +26,9 @@ export class RunnerReports implements RunnerEvents {
     const attempt = this.ours(attemptId);
     if (attempt !== undefined) {
       this.params.flow.started(attempt);
-      this.params.logger.debug('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
+      if (this.params.logger.isDebug !== false) {
+        this.params.logger.debug('attempt started', { ...attemptFields(attempt), name: attempt.spec.name, pid });
+      }
     }
   }
 
@@ -113,6 +115,9 @@ export class RunnerReports implements RunnerEvents {
   private log(attempt: Attempt, { outcome, end, durationMs }: ExecutorEnd): void {
     // What went well is the scheduler's to keep; at thousands a second a line for each would cost more than the jobs.
     const level = outcome === 'succeeded' ? 'debug' : 'info';
+    if (level === 'debug' && this.params.logger.isDebug === false) {
+      return;
+    }
     this.params.logger[level]('attempt ended', {
       ...attemptFields(attempt),
       name: attempt.spec.name,

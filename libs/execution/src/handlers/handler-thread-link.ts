@@ -6,6 +6,7 @@ import { builtEntry } from '../built-entry.js';
 import { createDeferred } from '../deferred.js';
 import { HandlerLoadError } from '../errors.js';
 import type { FromThread, ThreadSetup, ToThread } from './handler-wire.js';
+import { pack, type Posted, unpack } from './posted.js';
 
 /** The worker's own way into its cluster is none of the handlers' business. */
 const WITHHELD = /^ORCHESTRATOR_/;
@@ -37,7 +38,9 @@ export class HandlerThreadLink {
     const workerData: ThreadSetup = { modulePath: params.modulePath, shared: params.shared };
     const env = Object.fromEntries(Object.entries(params.environment).filter(([name]) => !WITHHELD.test(name)));
     this.thread = new Worker(params.entry ?? builtEntry('handlers/handler-thread'), { workerData, env });
-    this.thread.on('message', (messages: FromThread[]) => messages.forEach((message) => this.accept(message)));
+    this.thread.on('message', (posted: Posted<FromThread>) => {
+      unpack(posted).forEach((message) => this.accept(message));
+    });
     this.thread.on('error', (error) => {
       this.lastError = error.message;
     });
@@ -61,7 +64,7 @@ export class HandlerThreadLink {
   send(message: ToThread): void {
     if (this.outgoing.push(message) === 1) {
       setImmediate(() => {
-        this.thread.postMessage(this.outgoing);
+        this.thread.postMessage(pack(this.outgoing));
         this.outgoing = [];
       });
     }

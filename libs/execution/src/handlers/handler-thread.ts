@@ -9,6 +9,7 @@ import { uptimeMs } from '../uptime.js';
 import { type Handler, loadHandlers } from './handler-module.js';
 import { HandlerQueue } from './handler-queue.js';
 import type { FromThread, HandlerToRun, ThreadSetup, ToThread } from './handler-wire.js';
+import { pack, type Posted, unpack } from './posted.js';
 import { RunningHandler } from './running-handler.js';
 import { SharedCells } from './shared-cells.js';
 
@@ -45,7 +46,7 @@ function flush(): void {
   }
   untold = [];
   if (outgoing.length > 0) {
-    parentPort?.postMessage(outgoing);
+    parentPort?.postMessage(pack(outgoing));
     outgoing = [];
   }
 }
@@ -121,8 +122,8 @@ function strayed(error: unknown): void {
 async function main(): Promise<void> {
   try {
     find = await loadHandlers(modulePath);
-    parentPort?.on('message', (messages: ToThread[]) => {
-      messages.forEach(accept);
+    parentPort?.on('message', (posted: Posted<ToThread>) => {
+      unpack(posted).forEach(accept);
       queue.pump();
     });
     post({ kind: 'ready' });

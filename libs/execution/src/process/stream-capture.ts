@@ -1,4 +1,6 @@
 const FIRST_RING_BYTES = 4 * 1024;
+/** Most attempts write nothing to one of their streams. */
+const NOTHING: Buffer<ArrayBuffer> = Buffer.alloc(0);
 
 /**
  * Keeps of one stream the first quarter and the last three quarters of a cap, at their offsets, and counts the rest.
@@ -7,8 +9,8 @@ const FIRST_RING_BYTES = 4 * 1024;
 export class StreamCapture {
   /** Bytes so far: the offset of the next one. */
   total = 0;
-  private head = Buffer.alloc(0);
-  private ring = Buffer.alloc(0);
+  private head = NOTHING;
+  private ring = NOTHING;
   private readonly headCap: number;
   private readonly ringCap: number;
 

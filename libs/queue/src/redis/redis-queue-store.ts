@@ -35,7 +35,9 @@ import type {
   OutputEnds,
   StoredOutput,
   TrimReply,
+  TurnReply,
 } from '../store.js';
+import { MAX_BATCH } from '../store.js';
 import { Batches } from './batches.js';
 import { type Durability, requireDurability } from './durability.js';
 import { DurableWrites } from './durable-writes.js';
@@ -59,7 +61,8 @@ import { reclaim } from './scripts/reclaim.js';
 import { reconcile } from './scripts/reconcile.js';
 import { recovery } from './scripts/recovery.js';
 import { retry } from './scripts/retry.js';
-import { settle } from './scripts/settle.js';
+import { settle, type SettleParams } from './scripts/settle.js';
+import { turn } from './scripts/turn.js';
 import type { WithRandom } from './scripts/with-random.js';
 import { trimPool } from './trim-pool.js';
 
@@ -84,6 +87,8 @@ export interface RedisQueueStoreParams {
 
 export const OUTPUT_CAP_BYTES = 256 * 1024;
 const LOOK_AGAIN_MS = 10_000;
+/** Jobs of one turn, however many ends it has. */
+const LEAST_CLAIMED = 50;
 
 /** The store on Redis: one file per operation in `scripts/` and `reads/`; here they are only put together. */
 export class RedisQueueStore implements QueueStore {
@@ -139,8 +144,15 @@ export class RedisQueueStore implements QueueStore {
 
   async settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]> {
     requireBatch('ends', ends);
-    const told = ends.map((end) => (end.outcome === 'failed' ? { ...end, random: this.#random.next() } : end));
-    return this.#calls.write(pool, settle, { ends: told, outputCapBytes: this.#outputCapBytes }, { resend: true });
+    return this.#calls.write(pool, settle, this.#toSettle(ends), { resend: true });
+  }
+
+  async turn(pool: string, ends: readonly Settlement[], wants: readonly ClaimWant[]): Promise<TurnReply> {
+    requireBatch('ends', ends);
+    requireBatch('wants', wants);
+    // Together no more than one of them alone: the time that a script takes is bounded.
+    const claims = { claimId: this.#random.hex(8), wants, most: Math.max(LEAST_CLAIMED, MAX_BATCH - ends.length) };
+    return this.#calls.write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
   }
 
   async giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]> {
@@ -289,6 +301,11 @@ export class RedisQueueStore implements QueueStore {
 
   #read<T>(what: string, pool: string, ask: (base: string) => Promise<T>): Promise<T> {
     return this.#calls.read(what, () => ask(this.#keys.pool(pool)));
+  }
+
+  #toSettle(ends: readonly Settlement[]): SettleParams {
+    const told = ends.map((end) => (end.outcome === 'failed' ? { ...end, random: this.#random.next() } : end));
+    return { ends: told, outputCapBytes: this.#outputCapBytes };
   }
 
   #withRandom<T extends object>(list: readonly T[]): WithRandom<T>[] {

@@ -30,7 +30,7 @@ export function sending<P, R>(q: QueueSetup, script: PoolScript<P, R>, params: P
   return (number) => q.send(script, number, params);
 }
 
-/** Every numbered script but claim, which may not be sent twice. */
+/** Every numbered script but claim and turn, which may not be sent twice. */
 export const SCRIPT_CASES: Record<string, ScriptCase> = {
   'append-output': {
     prepare: async (q) => sending(q, appendOutput, { capBytes: CAP, chunks: [aChunk(await q.run(), 'hello')] }),

@@ -1,4 +1,5 @@
 import type { Ulid } from '@orchestrator/core';
+import type { ScriptArgument } from '@orchestrator/redis';
 
 import {
   type ClaimedJob,
@@ -17,6 +18,8 @@ export interface ClaimParams {
   /** Random; attempts get their ids from it. */
   claimId: string;
   wants: readonly ClaimWant[];
+  /** Jobs. Default `MAX_BATCH`. */
+  most?: number;
 }
 
 /** ULID, position of the want, spec. */
@@ -30,35 +33,36 @@ const AGAIN_WIDTH = 3;
 export const claim = definePoolScript<ClaimParams, ClaimReply>({
   name: 'claim',
   lua: lua.claim,
-  args: ({ claimId, wants }) => [
-    RECOVERY_MIN_MS,
-    claimId,
-    MAX_BATCH,
-    MAX_CLAIM_BYTES,
-    wants.length,
-    ...wants.flatMap((want) => [want.session, want.worker, want.epoch, want.max, want.free]),
-  ],
-  reply: (raw, { claimId, wants }) => {
-    const answer = raw as [number, number | string, number[], unknown, number?, number[]?, ...(string | number)[]];
-    const [queued, next, refused, state, fence = 0, again = []] = answer;
-    const recovery = toRecovery(state);
-    const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
-    const jobs: ClaimedJob[] = [];
-    for (let i = FIRST_JOB; i < answer.length; i += JOB_WIDTH) {
-      jobs.push({
-        ulid: answer[i] as Ulid,
-        session: sessionOf(answer[i + 1] as number),
-        attemptId: `${claimId}.${jobs.length}`,
-        fence,
-        number: 1,
-        specJson: answer[i + 2] as string,
-      });
-    }
-    for (let i = 0; i < again.length; i += AGAIN_WIDTH) {
-      const [position, itsFence, number] = again.slice(i, i + AGAIN_WIDTH) as [number, number, number];
-      Object.assign(jobs[position] as ClaimedJob, { fence: itsFence, number });
-    }
-    const reply = { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
-    return recovery ? { ...reply, recovery } : reply;
-  },
+  args: claimArgs,
+  reply: toClaimReply,
 });
+
+/** What the script reads from its own fourth argument on. */
+export function claimArgs({ claimId, wants, most = MAX_BATCH }: ClaimParams): ScriptArgument[] {
+  const told = wants.flatMap((want) => [want.session, want.worker, want.epoch, want.max, want.free]);
+  return [RECOVERY_MIN_MS, claimId, most, MAX_CLAIM_BYTES, wants.length, ...told];
+}
+
+export function toClaimReply(raw: unknown, { claimId, wants }: ClaimParams): ClaimReply {
+  const answer = raw as [number, number | string, number[], unknown, number?, number[]?, ...(string | number)[]];
+  const [queued, next, refused, state, fence = 0, again = []] = answer;
+  const recovery = toRecovery(state);
+  const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
+  const jobs: ClaimedJob[] = [];
+  for (let i = FIRST_JOB; i < answer.length; i += JOB_WIDTH) {
+    jobs.push({
+      ulid: answer[i] as Ulid,
+      session: sessionOf(answer[i + 1] as number),
+      attemptId: `${claimId}.${jobs.length}`,
+      fence,
+      number: 1,
+      specJson: answer[i + 2] as string,
+    });
+  }
+  for (let i = 0; i < again.length; i += AGAIN_WIDTH) {
+    const [position, itsFence, number] = again.slice(i, i + AGAIN_WIDTH) as [number, number, number];
+    Object.assign(jobs[position] as ClaimedJob, { fence: itsFence, number });
+  }
+  const reply = { jobs, queued, nextDueInMs: toWait(next), refused: refused.map(sessionOf) };
+  return recovery ? { ...reply, recovery } : reply;
+}

@@ -16,23 +16,30 @@ export interface SettleParams {
 export const settle = definePoolScript<SettleParams, SettleVerdict[]>({
   name: 'settle',
   lua: lua.settle,
-  args: ({ ends, outputCapBytes }) => {
-    const kinds = new Kinds();
-    const args: ScriptArgument[] = [];
-    for (const end of ends) {
-      args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), JSON.stringify(end.end));
-      if (end.outcome === 'failed') {
-        const random = 'random' in end ? end.random : 0;
-        args.push(Number(end.retryable), Number(end.wasFrozen), end.end.exitCode ?? '', random);
-      }
-      for (const { stream, offset, sequence, data } of end.output) {
-        args.push(stream, offset, sequence, data);
-      }
-    }
-    return [outputCapBytes, ...kinds.args(), ends.length, ...args];
-  },
+  args: settleArgs,
   reply: (raw) => raw as SettleVerdict[],
 });
+
+/** What the script reads from its own fourth argument on. */
+export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgument[] {
+  const kinds = new Kinds();
+  const jsons = new Map<string, number>();
+  const args: ScriptArgument[] = [];
+  for (const end of ends) {
+    const json = JSON.stringify(end.end);
+    const position = jsons.get(json) ?? jsons.size + 1;
+    jsons.set(json, position);
+    args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), position);
+    if (end.outcome === 'failed') {
+      const random = 'random' in end ? end.random : 0;
+      args.push(Number(end.retryable), Number(end.wasFrozen), end.end.exitCode ?? '', random);
+    }
+    for (const { stream, offset, sequence, data } of end.output) {
+      args.push(stream, offset, sequence, data);
+    }
+  }
+  return [outputCapBytes, ...kinds.args(), jsons.size, ...jsons.keys(), ends.length, ...args];
+}
 
 /** What most ends of a call have in common is sent once. */
 class Kinds {

@@ -1,0 +1,124 @@
+-- Ends of attempts, for settle and turn. Needs includes/pool, includes/job, includes/adopt and includes/output.
+local DEFAULT_BACKOFF = { type = 'exponential', delayMs = 1000, factor = 2, maxDelayMs = 300000, jitter = 'full' }
+
+-- The wait after the nth failure. Full jitter: between half of it and all of it.
+local function backoff(job, n, random)
+  local rule = job.rule.backoff or DEFAULT_BACKOFF
+  local wait = rule.delayMs
+  if rule.type == 'linear' then
+    wait = wait * n
+  elseif rule.type == 'exponential' and wait > 0 then
+    wait = wait * rule.factor ^ (n - 1)
+  end
+  wait = math.min(wait, rule.maxDelayMs)
+  return math.floor(rule.jitter == 'full' and wait / 2 + random * wait / 2 or wait)
+end
+
+local function isFinalExit(job, exitCode)
+  for _, code in ipairs(job.rule.noRetryExitCodes or {}) do
+    if code == exitCode then
+      return true
+    end
+  end
+  return false
+end
+
+local function fail(job, retryable, exitCode, ended, random)
+  local failures = job.failures + 1
+  redis.call('HSET', jobKey(job.ulid), 'failures', failures)
+  if retryable and job.cancel == '' and failures < (job.rule.attempts or 1) and not isFinalExit(job, exitCode) then
+    remember(job, 'failed', ended)
+    postpone(job, now + backoff(job, failures, random), 'backoff', 'retrying')
+  else
+    finish(job, 'failed', ended)
+  end
+end
+
+-- Reads the chunks of an attempt in any case, since others follow them.
+local cap
+local function takeOutput(job, count)
+  for _ = 1, count do
+    local stream, offset, sequence, data = arg(), num(), arg(), arg()
+    if job then
+      appendChunk(job, stream, offset, sequence, data, cap)
+    end
+  end
+end
+
+-- Nearly all attempts succeed and hold their job: what that takes and nothing else, `finish` and `move` written out.
+-- Answers whether it was so; if not, nothing was written, and none of its chunks read from ARGV.
+local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
+local function succeed(ulid, attempt, fence, kind, ended)
+  local key = jobKey(ulid)
+  local v = kind.chunks == 0 and
+    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel') or
+    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel', 'outputs')
+  local session, worker, starts = v[4], v[6], v[7]
+  if v[1] ~= 'running' or v[2] ~= attempt or v[3] ~= fence or (kind.by ~= '' and kind.by ~= session) then
+    return false
+  end
+  local rule = ruleOf(v[5])
+  countBatch(rule.batchId, 'running', -1)
+  countBatch(rule.batchId, 'succeeded', 1)
+  push(removals, base .. 'running', ulid)
+  push(removals, base .. 's:' .. session, ulid)
+  push(adds, base .. 'succeeded', rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
+  if v[8] and v[8] ~= '' then
+    call('HDEL', base .. 'orders', ulid)
+  end
+  if kind.chunks == 0 then
+    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended)
+  else
+    local job = { ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[9] or '', written = true }
+    takeOutput(job, kind.chunks)
+    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended, 'outputs', job.outputs)
+  end
+  lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. (worker ~= '' and worker or '-')
+  return true
+end
+
+-- All other ends. Answers the verdict.
+local function settle(ulid, attempt, fence, kind, ended)
+  local retryable, wasFrozen, exitCode, random
+  if kind.outcome == 'failed' then
+    retryable, wasFrozen, exitCode, random = arg() == '1', arg() == '1', num(), num()
+  end
+  local job = load(ulid)
+  if kind.session ~= '' and isLost(job, fence, kind.session) then
+    adopt(job, attempt, fence, kind.session, kind.worker, job.epoch, kind.start)
+  end
+  local verdict = close(job, attempt, fence, kind.by)
+  takeOutput(verdict == 'held' and job, kind.chunks)
+  if verdict ~= 'held' then
+    return verdict
+  elseif kind.outcome ~= 'failed' then
+    finish(job, kind.outcome, ended)
+  elseif wasFrozen then
+    lose(job, 'failed after it had been frozen', random)
+  else
+    fail(job, retryable, exitCode, ended, random)
+  end
+  return 'accepted'
+end
+
+-- All of a call, from the cap of output to the last chunk, as the header of settle.lua says. Answers the verdicts.
+-- `flushOutput` and `flush` have to follow.
+local function settleAll()
+  local kinds, ends, reply = {}, {}, {}
+  cap = num()
+  for i = 1, num() do
+    kinds[i] = { by = arg(), session = arg(), worker = arg(), start = num(), outcome = arg(), chunks = num() }
+  end
+  for i = 1, num() do
+    ends[i] = arg()
+  end
+  for i = 1, num() do
+    local at = cursor
+    local ulid, attempt, fence, kind, ended = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], kinds[tonumber(ARGV[at + 4])],
+      ends[tonumber(ARGV[at + 5])]
+    cursor = at + 5
+    reply[i] = kind.outcome == 'succeeded' and succeed(ulid, attempt, fence, kind, ended) and 'accepted' or
+      settle(ulid, attempt, tonumber(fence), kind, ended)
+  end
+  return reply
+end
