@@ -69,10 +69,10 @@ export class Client {
 /** The body of a submission: a command that says in `file` what it does. */
 export function recordedJob(
   key: string,
-  { ms, failures = 0, fields = {} }: JobWish,
+  { ms, failures = 0, prints = 0, fields = {} }: JobWish,
   file: string,
 ): Record<string, unknown> {
-  const { env, ...command } = recordedCommand({ ms, failures, file });
+  const { env, ...command } = recordedCommand({ ms, failures, prints, file });
   return {
     name: key,
     ...command,

@@ -9,6 +9,8 @@ export interface CommandOptions {
   file: string;
   /** Starts that end with exit code 7, beginning with the first. */
   failures?: number;
+  /** Bytes that it writes to stdout before it ends. */
+  prints?: number;
 }
 
 /** `note start`, `note tick` and `note end CODE` each write a line. */
@@ -29,7 +31,7 @@ export function recordedBody(body: string): string {
  * to a file opened with O_APPEND: it survives any kill, and the order of the lines is the order in which things happened,
  * whatever clocks say. `read` and `printf` are built in: a short job costs no more processes than its `sleep`.
  */
-export function recordedCommand({ ms, file, failures = 0 }: CommandOptions): Record<string, unknown> {
+export function recordedCommand({ ms, file, failures = 0, prints = 0 }: CommandOptions): Record<string, unknown> {
   const ticks = Math.floor(ms / TICK_MS);
   const rest = (ms % TICK_MS) / 1_000;
   return {
@@ -42,6 +44,7 @@ export function recordedCommand({ ms, file, failures = 0 }: CommandOptions): Rec
       ...(rest === 0 ? [] : [`sleep ${rest}`]),
       ...(failures === 0 ? [] : [`[ "$ORCHESTRATOR_ATTEMPT" -le ${failures} ] && { note end 7; exit 7; }`]),
       'echo "$ORCHESTRATOR_JOB_ID"',
+      ...(prints === 0 ? [] : [`head -c ${prints} /dev/zero`]),
       'note end 0',
       'exit 0',
     ].join('\n'),

@@ -1,5 +1,6 @@
 import { letPass, waitUntil } from '../../harness/wait.js';
 import type { FaultCluster, FaultClusterOptions } from '../cluster/fault-cluster.js';
+import type { Client } from '../client.js';
 import { setClock } from '../cluster/clock.js';
 import type { Link } from '../cluster/link.js';
 import { startLoad } from '../load.js';
@@ -7,6 +8,8 @@ import { span } from '../measure.js';
 import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
 
 const WORKERS = ['worker-1', 'worker-2'];
+const MBIT_IN_BYTES = 125_000;
+const PRINTED_BYTES = 120_000;
 
 interface Trouble {
   id: string;
@@ -16,7 +19,7 @@ interface Trouble {
   options: FaultClusterOptions;
   needs?: Scenario['needs'];
   /** Makes the trouble, for as long as it lasts, and ends it. */
-  trouble: (cluster: FaultCluster, context: ScenarioContext) => Promise<void>;
+  trouble: (cluster: FaultCluster, context: ScenarioContext, client: Client) => Promise<void>;
 }
 
 /** Load on two workers while the network is bad: nobody is cut off for long, so nothing may be lost. */
@@ -29,10 +32,11 @@ function underLoad({ id, title, promise, quick = false, options, needs = [], tro
     needs,
     async run(context) {
       const cluster = await context.cluster({ schedulers: 2, workers: WORKERS, ...options });
-      const stopLoad = startLoad(context.client(), context.random, { jobsPerSecond: 10 });
+      const client = context.client();
+      const stopLoad = startLoad(client, context.random, { jobsPerSecond: 10 });
       await letPass(2_000);
       context.recorder.fault({ what: title, target: WORKERS.join(' and ') });
-      await trouble(cluster, context);
+      await trouble(cluster, context, client);
       const healed = performance.now();
       await letPass(2_000);
       await stopLoad();
@@ -77,6 +81,21 @@ export const badNetwork: readonly Scenario[] = [
     },
   }),
   underLoad({
+    id: 'N6-rate',
+    title: '1 Mbit/s in each direction between workers and schedulers, for 30 s, and jobs that print more than that',
+    options: { links: true },
+    async trouble(cluster, _context, client) {
+      linksOf(cluster).forEach((link) => link.set({ mode: 'rate', bytesPerSecond: MBIT_IN_BYTES }));
+      const slowed = performance.now();
+      // Each worker's link is busy with output most of the time; heartbeats have a stream of their own.
+      while (performance.now() - slowed < 30_000) {
+        await Promise.all([0, 1].map(() => client.submit({ ms: 100, prints: PRINTED_BYTES })));
+        await letPass(1_500);
+      }
+      linksOf(cluster).forEach((link) => link.set({ mode: 'pass' }));
+    },
+  }),
+  underLoad({
     id: 'N8',
     title: 'one scheduler gone for good',
     promise: 'its workers are on the other one within 10 s, nothing is lost, nothing runs twice',
@@ -95,14 +114,21 @@ export const badNetwork: readonly Scenario[] = [
   }),
   underLoad({
     id: 'N9',
-    title: 'wall clocks of a worker and of a scheduler set 1 h forward, then 1 h back, then right again',
+    title:
+      'wall clocks of a worker and of a scheduler set 1 h forward, then 1 h back, then half a second forward and back each second',
     options: { clocks: true },
     async trouble(cluster) {
-      for (const offsetMs of [3_600_000, -3_600_000, 0]) {
+      const set = async (offsetMs: number, forMs: number): Promise<void> => {
         setClock(cluster.folder, 'worker-1', offsetMs);
         setClock(cluster.folder, 'scheduler-1', offsetMs);
-        await letPass(8_000);
+        await letPass(forMs);
+      };
+      await set(3_600_000, 8_000);
+      await set(-3_600_000, 8_000);
+      for (let second = 0; second < 10; second += 1) {
+        await set(second % 2 === 0 ? 500 : -500, 1_000);
       }
+      await set(0, 4_000);
     },
   }),
 ];

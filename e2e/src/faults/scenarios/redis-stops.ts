@@ -1,18 +1,11 @@
 import { letPass, waitUntil } from '../../harness/wait.js';
 import { Callers } from '../callers.js';
-import { attemptRuns, type AttemptRun } from '../checker/attempt-runs.js';
-import type { Submission } from '../history.js';
 import { commandsRun, span } from '../measure.js';
-import { requireThat, type Scenario } from '../scenario.js';
+import type { Scenario } from '../scenario.js';
 import { uptimeMs } from '../uptime.js';
+import { LEASE_IS_OVER_AFTER_MS, LeasePolicies, SURVIVES } from './lease-policies.js';
 import { requireAliveAndWell, WORKERS } from './redis-trouble.js';
 
-const POLICIES = ['freeze', 'kill', 'continue'] as const;
-type Policy = (typeof POLICIES)[number];
-
-/** Heartbeats are sent every 3 s, so 12 s of lease are over 9 to 12 s after the stop. */
-const LEASE_IS_OVER_AFTER_MS = 12_500;
-const LONG_JOB_MS = 18_000;
 const ACCEPTED_AGAIN_WITHIN_MS = 15_000;
 
 /** Nobody can renew anything: all workers are cut off, in so far as a lease is concerned. */
@@ -22,25 +15,17 @@ function stopped(seconds: number): Scenario {
     id: `R3-${seconds}`,
     title: `SIGSTOP of Redis for ${seconds} s, jobs with onLeaseLost freeze, kill and continue`,
     promise: outlivesLease
-      ? 'meanwhile 503 within 3 s; frozen jobs go on where they stopped, in the same attempt; those that are to be killed run again; nobody is taken for dead'
+      ? `meanwhile 503 within 3 s; ${SURVIVES}`
       : 'meanwhile 503 within 3 s; then everything goes on; nothing runs twice',
     quick: false,
     async run(context) {
       const { recorder } = context;
       const cluster = await context.cluster({ schedulers: 2, workers: WORKERS, slots: 6 });
-      const client = context.client();
-      const jobs = new Map<Policy, Submission[]>();
-      for (const policy of POLICIES) {
-        const fields = { onLeaseLost: policy };
-        const some = [0, 1].map(() => client.submit({ ms: LONG_JOB_MS, fields }));
-        jobs.set(policy, await Promise.all(some));
-      }
-      await waitUntil('all run', async () => (await cluster.redisClient.zcard('orc:p:{default}:running')) === 6, {
-        withinMs: 10_000,
-      });
+      const jobs = await LeasePolicies.submit(context.client());
+      const running = (): Promise<number> => cluster.redisClient.zcard('orc:p:{default}:running');
+      await waitUntil('all run', async () => (await running()) === jobs.count, { withinMs: 10_000 });
       await Promise.race(WORKERS.map((worker) => commandsRun(recorder, worker, 1)));
-      const knownJob = jobs.get('freeze')?.[0]?.id ?? '';
-      const callers = new Callers({ schedulers: cluster.schedulers, recorder, knownJob });
+      const callers = new Callers({ schedulers: cluster.schedulers, recorder, knownJob: jobs.known });
       await letPass(1_000);
 
       const fault = recorder.fault({
@@ -60,40 +45,14 @@ function stopped(seconds: number): Scenario {
       const { history, losses, text } = await context.conclude();
       await requireAliveAndWell(cluster);
 
-      const runs = attemptRuns(history.lines);
-      const runsOf = (policy: Policy): AttemptRun[][] =>
-        (jobs.get(policy) ?? []).map(({ id }) => runs.get(id ?? '') ?? []);
-      for (const policy of POLICIES) {
-        const counts = runsOf(policy).map((ofJob) => ofJob.length);
-        const wanted = policy === 'kill' && outlivesLease ? 2 : 1;
-        requireThat(
-          counts.every((count) => count === wanted),
-          `jobs with onLeaseLost ${policy} started ${counts.join(' and ')} times: expected ${wanted}`,
-        );
-      }
-      requireThat(losses === (outlivesLease ? 2 : 0), `${losses} attempts were counted as lost`);
+      const again = `${answers}; accepted again after ${span([againMs])}`;
       if (!outlivesLease) {
-        return `${text}; ${answers}; accepted again after ${span([againMs])}`;
+        jobs.requireUntouched(history, losses);
+        return `${text}; ${again}`;
       }
-      const [frozen, killed] = [runsOf('freeze').flat(), runsOf('kill').map(([first]) => first)].map((each) =>
-        each.flatMap((run) => (run === undefined ? [] : [lastBefore(run, overMs) - fault.atMs])),
-      );
-      const thawed = runsOf('freeze')
-        .flat()
-        .map((run) => (run.wrote.find(({ atMs }) => atMs >= overMs)?.atMs ?? Infinity) - overMs);
-      for (const lastMs of [...(frozen ?? []), ...(killed ?? [])]) {
-        requireThat(
-          lastMs <= LEASE_IS_OVER_AFTER_MS,
-          `a command wrote ${lastMs} ms after the stop: its lease was over`,
-        );
-      }
-      return `${text}; frozen ${span(frozen ?? [])} after the stop, went on ${span(thawed)} after the end of it; killed after ${span(killed ?? [])}; ${answers}; accepted again after ${span([againMs])}`;
+      return `${text}; ${jobs.requireKept(history, losses, { sinceMs: fault.atMs, overMs })}; ${again}`;
     },
   };
-}
-
-function lastBefore({ wrote }: AttemptRun, atMs: number): number {
-  return Math.max(0, ...wrote.filter((line) => line.atMs < atMs).map((line) => line.atMs));
 }
 
 export const redisStops: readonly Scenario[] = [stopped(5), stopped(20), stopped(60)];

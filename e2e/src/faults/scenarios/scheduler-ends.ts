@@ -2,6 +2,9 @@ import { letPass, waitUntil } from '../../harness/wait.js';
 import { startLoad } from '../load.js';
 import { commandsRun, span } from '../measure.js';
 import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
+import { uptimeMs } from '../uptime.js';
+import { LeasePolicies, SURVIVES } from './lease-policies.js';
+import { requireAliveAndWell } from './redis-trouble.js';
 
 const QUICK_ROUNDS = 8;
 const ROUNDS = 100;
@@ -56,6 +59,38 @@ const bothKilled: Scenario = {
     await stopLoad();
     const { jobs, starts, text } = await context.conclude();
     return `${text}; ${starts - jobs} retries of failing ones; all workers back ${span([workersMs])} after the restart`;
+  },
+};
+
+const GONE_MS = 60_000;
+
+/** Longer than any lease: what runs is frozen, killed or goes on, as each job wishes, and its worker waits for somebody. */
+const bothGoneForLong: Scenario = {
+  id: 'P7-60',
+  title: 'SIGKILL of all schedulers, restart after 60 s, jobs with onLeaseLost freeze, kill and continue',
+  promise: SURVIVES,
+  quick: false,
+  async run(context) {
+    const { recorder } = context;
+    const cluster = await context.cluster({ schedulers: 2, workers: ['worker-1', 'worker-2'], slots: 6 });
+    const jobs = await LeasePolicies.submit(context.client());
+    const running = (): Promise<number> => cluster.redisClient.zcard('orc:p:{default}:running');
+    await waitUntil('all run', async () => (await running()) === jobs.count, { withinMs: 10_000 });
+    await letPass(1_000);
+    const fault = recorder.fault({
+      what: `SIGKILL, gone for ${GONE_MS / 1_000} s`,
+      target: 'scheduler-1 and scheduler-2',
+      mayLose: ['*'],
+      mayLoseForMs: GONE_MS + 30_000,
+    });
+    await Promise.all(cluster.schedulers.map((seat) => seat.kill()));
+    await letPass(GONE_MS);
+    const overMs = uptimeMs();
+    cluster.schedulers.forEach((seat) => seat.launch());
+    await Promise.all(cluster.schedulers.map((seat) => seat.ready()));
+    const { history, losses, text } = await context.conclude();
+    await requireAliveAndWell(cluster);
+    return `${text}; ${jobs.requireKept(history, losses, { sinceMs: fault.atMs, overMs })}`;
   },
 };
 
@@ -137,6 +172,59 @@ const terminated: Scenario = {
   },
 };
 
+/** A second SIGTERM is only that when it does not come in the same moment: one Ctrl-C may arrive twice. */
+const IMPATIENT_AFTER_MS = { least: 600, most: 1_500 };
+const ENDED_AT_ONCE_MS = 2_000;
+const DRAINS_FOR_MS = 8_000;
+const WORKERS_SLOTS = 8;
+
+/** Whoever stops them has no patience: once more, or with SIGKILL, while they still drain. */
+const impatiently: Scenario = {
+  id: 'P11',
+  title: 'SIGTERM and then, while it drains under load, SIGTERM again or SIGKILL, of a scheduler and of a worker',
+  promise:
+    'the second SIGTERM ends it at once (2 s) with exit code 1; nothing is lost or doubled, what ran on the worker runs elsewhere within 3 s',
+  quick: true,
+  async run(context) {
+    const { random, recorder } = context;
+    const cluster = await context.cluster({
+      schedulers: 2,
+      workers: ['worker-1', 'worker-2', 'worker-3'],
+      slots: WORKERS_SLOTS,
+      schedulerArgs: [`--http-close-delay=${DRAINS_FOR_MS / 1_000}s`],
+    });
+    const client = context.client();
+    const stopLoad = startLoad(client, random, { jobsPerSecond: 10 });
+    const endedMs: number[] = [];
+    for (const second of ['SIGTERM', 'SIGKILL'] as const) {
+      const [scheduler, worker] = [cluster.scheduler(1), cluster.worker('worker-1')];
+      await Promise.all(Array.from({ length: 9 }, () => client.submit({ ms: DRAINS_FOR_MS })));
+      await commandsRun(recorder, 'worker-1', 2);
+      for (const seat of [scheduler, worker]) {
+        recorder.fault({ what: 'SIGTERM', target: seat.name });
+        seat.signal('SIGTERM');
+        await letPass(random.between(IMPATIENT_AFTER_MS.least, IMPATIENT_AFTER_MS.most));
+        requireThat(seat.isRunning, `${seat.name} did not drain: it had ended before the second signal`);
+        const loses = seat === worker ? { mayLose: [seat.name], reassignedWithinMs: 3_000 } : {};
+        recorder.fault({ what: `${second} while it drains`, target: seat.name, ...loses });
+        const since = performance.now();
+        seat.signal(second);
+        const exit = await seat.program.ended();
+        endedMs.push(performance.now() - since);
+        const isRight = second === 'SIGTERM' ? exit.code === 1 : exit.signal === 'SIGKILL';
+        requireThat(isRight, `${seat.name} ended with ${JSON.stringify(exit)} at ${second} while it drained`);
+        requireThat((endedMs.at(-1) ?? 0) <= ENDED_AT_ONCE_MS, `${seat.name} needed ${span(endedMs.slice(-1))} to end`);
+        seat.launch();
+      }
+      await scheduler.ready();
+      await cluster.workerIs('worker-1', 'alive');
+    }
+    await stopLoad();
+    const { text } = await context.conclude();
+    return `${text}; ended within ${span([Math.max(...endedMs)])} of the second signal`;
+  },
+};
+
 async function end(ask: () => void, ended: () => Promise<unknown>): Promise<number> {
   const since = performance.now();
   ask();
@@ -148,6 +236,8 @@ export const schedulerEnds: readonly Scenario[] = [
   killedAtRandom(QUICK_ROUNDS),
   killedAtRandom(ROUNDS),
   bothKilled,
+  bothGoneForLong,
   terminated,
+  impatiently,
   bothKilled50Times,
 ];
