@@ -96,6 +96,19 @@ export const badNetwork: readonly Scenario[] = [
     },
   }),
   underLoad({
+    id: 'N7',
+    title: 'one of two workers reads 1 kB a second from its schedulers, for 30 s',
+    options: { links: true },
+    async trouble(cluster) {
+      const { links } = cluster.worker('worker-1');
+      links.forEach((link) => link.set({ mode: 'rate', bytesPerSecond: 1_000 }, ['down']));
+      await letPass(30_000);
+      // What was on its way would go on at that pace.
+      links.forEach((link) => link.set({ mode: 'pass' }));
+      links.forEach((link) => link.cut());
+    },
+  }),
+  underLoad({
     id: 'N8',
     title: 'one scheduler gone for good',
     promise: 'its workers are on the other one within 10 s, nothing is lost, nothing runs twice',
