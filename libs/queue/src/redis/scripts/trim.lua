@@ -8,6 +8,7 @@
 --- @include pool
 --- @include output
 --- @include remove
+local JOBS = 250 -- as many as a call settles at most: so retention keeps up with any rate
 local STEP = 100
 local LOOKED_AT = 1000
 local WALKED = 250
@@ -19,7 +20,7 @@ local jobs, outputs, entries, clients = 0, 0, 0, 0
 
 local function removeExpired()
   for _, state in ipairs(FINAL) do
-    local ulids = redis.call('ZRANGEBYSCORE', base .. state, '-inf', int(now), 'LIMIT', 0, STEP - jobs)
+    local ulids = redis.call('ZRANGEBYSCORE', base .. state, '-inf', int(now), 'LIMIT', 0, JOBS - jobs)
     jobs = jobs + #ulids
     removeJobs(state, ulids)
   end
@@ -30,7 +31,7 @@ local function removeBeyondCount()
   for _, state in ipairs(FINAL) do
     total = total + redis.call('ZCARD', base .. state)
   end
-  local excess = math.min(total - maxFinished, STEP - jobs)
+  local excess = math.min(total - maxFinished, JOBS - jobs)
   if excess <= 0 then
     return
   end
@@ -146,7 +147,7 @@ for i = 6, #ARGV do
   end
   redis.call('SREM', base .. 'emptied', ARGV[i])
 end
-local more = jobs >= STEP or outputs >= STEP or entries > 0 or clients > 0
+local more = jobs >= JOBS or outputs >= STEP or entries > 0 or clients > 0
 local reply = { jobs, outputs, more and '1' or '0' }
 for _, batch in ipairs(redis.call('SRANDMEMBER', base .. 'emptied', STEP)) do
   reply[#reply + 1] = batch
