@@ -11,7 +11,12 @@ export interface CreatedJob extends PagePosition {
 /** Asks the store, within a time limit. */
 export type BoundedRead = <T>(what: string, ask: () => Promise<T>) => Promise<T>;
 
-const ENTRIES_READ = 100;
+/**
+ * So many jobs are worth one reading, and so many entries at most: an entry holds from one ULID (a single submission) to
+ * 250 (of a batch), so how many to read is known after the first.
+ */
+const JOBS_READ = 250;
+const MOST_ENTRIES_READ = 100;
 
 interface PoolWalkParams {
   redis: RedisClient;
@@ -28,6 +33,7 @@ class PoolWalk {
   /** The entry that the last page stopped in, when it is this pool's. */
   readonly #partial: PagePosition | undefined;
   #from: string | undefined;
+  #size = 1;
   #ahead: CreatedJob[] = [];
 
   constructor(params: PoolWalkParams) {
@@ -41,8 +47,10 @@ class PoolWalk {
     while (this.#ahead.length === 0 && this.#from !== undefined) {
       const entries = await this.#read(this.#from);
       const last = entries.at(-1);
-      this.#from = entries.length === ENTRIES_READ && last ? `(${last[0]}` : undefined;
+      this.#from = entries.length === this.#size && last ? `(${last[0]}` : undefined;
       this.#ahead = entries.flatMap((entry) => this.#jobs(entry)).reverse();
+      const entriesWorthReading = Math.ceil((JOBS_READ * entries.length) / Math.max(1, this.#ahead.length));
+      this.#size = Math.min(MOST_ENTRIES_READ, Math.max(1, entriesWorthReading));
     }
     return this.#ahead.at(-1);
   }
@@ -53,7 +61,7 @@ class PoolWalk {
 
   #read(from: string): Promise<[id: string, fields: string[]][]> {
     const { redis, read } = this.#params;
-    return read('reading the order of creation', () => redis.xrevrange(this.#key, from, '-', 'COUNT', ENTRIES_READ));
+    return read('reading the order of creation', () => redis.xrevrange(this.#key, from, '-', 'COUNT', this.#size));
   }
 
   /** The jobs of an entry from its last one, without those that earlier pages have looked at. */

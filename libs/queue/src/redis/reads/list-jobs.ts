@@ -31,8 +31,8 @@ export async function listJobs(params: ListJobsParams): Promise<JobPage> {
   let readSoFar = 0;
   let lastLooked: CreatedJob | undefined;
   while (jobs.length < page.limit && looked < MAX_SCAN) {
-    // With a filter most may not match: look at many at once. Without one, at no more than are wanted.
-    const wanted = Math.min(isSelective(params.filter) ? MAX_BATCH : page.limit - jobs.length, MAX_BATCH);
+    // At no more than are wanted; with a filter most may not match: then at as many again as were looked at so far.
+    const wanted = Math.min(Math.max(page.limit - jobs.length, isSelective(params.filter) ? looked : 0), MAX_BATCH);
     const size = Math.min(wanted, MAX_SCAN - looked);
     const created = await walk.next(size);
     looked += created.length;

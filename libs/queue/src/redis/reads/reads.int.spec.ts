@@ -208,6 +208,24 @@ describe('reads of jobs', () => {
       expect(await listAll({ name: 'large-1' }, 1_000)).toHaveLength(Math.floor(count / 2));
     });
 
+    it('reads little more than it answers, also where each submission was a large batch', async () => {
+      for (let i = 0; i < 20; i += 1) {
+        await q.add(...someJobs(250));
+      }
+      const bytesOut = async (): Promise<number> =>
+        Number(/total_net_output_bytes:(\d+)/.exec(await q.redis.info('stats'))?.[1]);
+
+      const before = await bytesOut();
+      await q.store.listJobs({ pool: q.pool }, { limit: 10 });
+      const plain = (await bytesOut()) - before;
+      await q.store.listJobs({ pool: q.pool, states: ['queued'] }, { limit: 10 });
+      const filtered = (await bytesOut()) - before - plain;
+
+      // An entry of a batch has 7 KB of ULIDs, a record some 300 bytes, and INFO itself is counted, too.
+      expect(plain).toBeLessThan(25_000);
+      expect(filtered).toBeLessThan(25_000);
+    });
+
     it('refuses a cursor that is not ours', async () => {
       await expect(q.store.listJobs({}, { limit: 1, cursor: 'bm90IG91cnM' })).rejects.toThrow(InvalidCursorError);
     });
