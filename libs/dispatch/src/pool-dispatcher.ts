@@ -1,11 +1,9 @@
 import type { Clock, Random, Timer } from '@orchestrator/core';
 import type { SessionRegistry } from '@orchestrator/heartbeat';
-import { createDeferred } from '@orchestrator/lifecycle';
 import type { AttemptRef } from '@orchestrator/proto-types';
 import {
   type ClaimedJob,
   type ClaimReply,
-  type ClaimWant,
   type GiveBack,
   MAX_BATCH,
   type QueueStore,
@@ -19,7 +17,8 @@ import type { DispatchCounters } from './counters.js';
 import { OrderTeller } from './order-teller.js';
 import type { PoolEvent, PoolNews } from './pool-news.js';
 import { PoolRecoveryWatch } from './pool-recovery-watch.js';
-import { ReportFlusher } from './report-flusher.js';
+import { PoolReports } from './pool-reports.js';
+import type { FlushState } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
 import { TurnPace } from './turn-pace.js';
 
@@ -41,8 +40,6 @@ export const SAFETY_POLL_MS = 1_000;
 /** Events after which something may be waiting to be claimed. */
 const WAITING_EVENTS = new Set(['queued', 'returned', 'reassigned']);
 
-const SMALL_REPORT_BYTES = 512;
-
 /**
  * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
  * would otherwise be given jobs faster than what they did with the last ones can be recorded, without end.
@@ -61,8 +58,7 @@ interface Taken {
  */
 export class PoolDispatcher {
   private readonly assignees = new Set<Assignee>();
-  private readonly settlements: ReportFlusher<Settlement>;
-  private readonly giveBacks: ReportFlusher<GiveBack>;
+  private readonly reports: PoolReports;
   private readonly orders: OrderTeller;
   private readonly recovery: PoolRecoveryWatch;
   private readonly delay: RetryDelay;
@@ -79,6 +75,8 @@ export class PoolDispatcher {
   private rotation = 0;
   private notBefore = 0;
   private dirty = false;
+  /** The store has been asked something and has not answered. */
+  private isCalling = false;
   private loop: Promise<void> | undefined;
   private claiming = true;
   private stopped = false;
@@ -98,27 +96,15 @@ export class PoolDispatcher {
       assignees: () => this.assignees,
       onReady: () => this.hurry(),
     });
-    this.settlements = new ReportFlusher<Settlement>({
-      pool,
-      what: 'settlement',
-      logger: this.logger,
-      send: (ends) => store.settle(pool, ends),
-      bytesOf: settlementBytes,
-      onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.settled++),
-    });
-    this.giveBacks = new ReportFlusher<GiveBack>({
-      pool,
-      what: 'return',
-      logger: this.logger,
-      send: (returns) => store.giveBack(pool, returns),
-      bytesOf: () => SMALL_REPORT_BYTES,
-      onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.returned++),
-    });
+    this.reports = new PoolReports(pool, { store, counters, logger: this.logger });
   }
 
-  /** It would claim if it had credit. */
+  /**
+   * It would claim at once if it had credit. While a call of its own is under way it could not: then credit is not kept
+   * for it, or all pools of a worker would wait for that call. It still has the next turn.
+   */
   get hasAppetite(): boolean {
-    return this.appetite && this.claiming && this.assignees.size > 0 && !this.isBackingOff();
+    return this.appetite && this.claiming && !this.isCalling && this.assignees.size > 0 && !this.isBackingOff();
   }
 
   /** As far as is known: jobs were waiting when it was last looked at. */
@@ -133,7 +119,7 @@ export class PoolDispatcher {
 
   /** Reports that the store does not have yet. */
   get unrecorded(): number {
-    return this.settlements.size + this.giveBacks.size;
+    return this.reports.size;
   }
 
   attach(assignee: Assignee): void {
@@ -177,11 +163,7 @@ export class PoolDispatcher {
   }
 
   report(from: Assignee, ref: AttemptRef, report: Settlement | GiveBack): void {
-    if ('outcome' in report) {
-      this.settlements.add(from, ref, report);
-    } else {
-      this.giveBacks.add(from, ref, report);
-    }
+    this.reports.add(from, ref, report);
     this.wake();
   }
 
@@ -240,7 +222,7 @@ export class PoolDispatcher {
     while (this.dirty && !this.isBackingOff()) {
       await this.pace.wait(() => this.hasFreeSlot());
       this.dirty = false;
-      if (await this.bringIn(this.giveBacks)) {
+      if (await this.bringIn(() => this.reports.giveBack())) {
         await this.turn();
       }
     }
@@ -249,8 +231,10 @@ export class PoolDispatcher {
   }
 
   /** False: the store does not answer; a timer goes on. */
-  private async bringIn(reports: ReportFlusher<Settlement> | ReportFlusher<GiveBack>): Promise<boolean> {
-    const state = await reports.flush();
+  private async bringIn(flush: () => Promise<FlushState>): Promise<boolean> {
+    this.isCalling = this.reports.size > 0;
+    const state = await flush();
+    this.isCalling = false;
     if (state === 'failed') {
       this.backOff();
       return false;
@@ -261,12 +245,13 @@ export class PoolDispatcher {
 
   /** Settles and claims: in one call where there is something of both. */
   private async turn(): Promise<void> {
-    if (this.settlements.isCautious && !(await this.bringIn(this.settlements))) {
+    const settle = (): Promise<FlushState> => this.reports.settle();
+    if (this.reports.isCautious && !(await this.bringIn(settle))) {
       return;
     }
     const taken = this.takeIfHungry();
     if (taken.length === 0) {
-      if ((await this.bringIn(this.settlements)) && this.recoveryIsDue) {
+      if ((await this.bringIn(settle)) && this.recoveryIsDue) {
         this.recoveryIsDue = false;
         void this.recovery.check();
       }
@@ -274,35 +259,18 @@ export class PoolDispatcher {
     }
     this.recoveryIsDue = false;
     this.appetite = false;
-    const { store } = this.deps;
-    const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
+    this.isCalling = true;
     try {
-      this.claimed(taken, await this.settleAnd(wants, () => store.claim(this.pool, wants)));
+      const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
+      const { claimed, more } = await this.reports.settleAndClaim(wants);
+      this.isCalling = false;
+      this.dirty ||= more;
+      this.claimed(taken, claimed);
     } catch (error) {
       this.onClaimFailed(taken, error);
+    } finally {
+      this.isCalling = false;
     }
-  }
-
-  /** The answer of a claim: made together with the settlements that wait, or alone where there is none. */
-  private async settleAnd(wants: readonly ClaimWant[], claim: () => Promise<ClaimReply>): Promise<ClaimReply> {
-    if (this.settlements.size === 0 || this.settlements.isCautious) {
-      return claim();
-    }
-    const answer = createDeferred<ClaimReply>();
-    // Whatever becomes of it is heard once: by who awaits the answer, below.
-    answer.promise.catch(() => undefined);
-    const state = await this.settlements.flush(async (ends) => {
-      try {
-        const { verdicts, claimed } = await this.deps.store.turn(this.pool, ends, wants);
-        answer.resolve(claimed);
-        return verdicts;
-      } catch (error) {
-        answer.reject(error);
-        throw error;
-      }
-    });
-    this.dirty ||= state === 'more';
-    return answer.promise;
   }
 
   private claimed(taken: readonly Taken[], reply: ClaimReply): void {
@@ -394,9 +362,4 @@ export class PoolDispatcher {
       this.wake();
     });
   }
-}
-
-function settlementBytes({ end, output }: Settlement): number {
-  const result = end.result === undefined ? 0 : JSON.stringify(end.result).length;
-  return SMALL_REPORT_BYTES + result + output.reduce((sum, { data }) => sum + data.length, 0);
 }

@@ -6,6 +6,9 @@ import type { Assignee } from './assignee.js';
 import { packFrames } from './pack-frames.js';
 import { ReportBuffer, type ReportEntry } from './report-buffer.js';
 
+/** Whether there is more, or that it should be tried again later. */
+export type FlushState = 'empty' | 'more' | 'failed';
+
 export interface ReportFlusherParams<Report> {
   pool: string;
   /** As in "settlement". */
@@ -51,14 +54,15 @@ export class ReportFlusher<Report> {
     return this.alone > 0;
   }
 
-  /** One call at most, by `send`. Says whether there is more, or that it should be tried again later. */
+  /** One call at most. Default: by the `send` of this flusher. */
   async flush(send: ReportFlusherParams<Report>['send'] = this.params.send): Promise<'empty' | 'more' | 'failed'> {
     const batch = this.buffer.next(this.alone > 0 ? 1 : REPORTS_PER_CALL);
     if (batch.length === 0) {
       return 'empty';
     }
     try {
-      const verdicts = await send(batch.map(({ report }) => report));
+      const reports = batch.map(({ report }) => report);
+      const verdicts = await (send?.(reports) ?? this.params.send(reports));
       this.alone = Math.max(0, this.alone - 1);
       this.isLate = false;
       this.record(batch, verdicts);

@@ -51,6 +51,8 @@ const NOT_OURS: HandlerKill = { message: "the job is not this worker's any more"
 /** So often those that are not known to have started are looked at: a handler may block its thread from its first line. */
 const LOOK_MS = 100;
 const FIRST_RESTART_MS = 100;
+/** JSON has no Infinity. */
+const NO_BOUND = Number.MAX_SAFE_INTEGER;
 const MAX_RESTART_MS = 5_000;
 
 /**
@@ -67,7 +69,7 @@ export class HandlerRunner {
   private link: HandlerThreadLink | undefined;
   private cells = new SharedCells();
   private leaseUntilMs = Infinity;
-  private slots = Infinity;
+  private slots = NO_BOUND;
   /** Of those that must not outlive the lease. */
   private bound = 0;
   private look: Timer | undefined;
