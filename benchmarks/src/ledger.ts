@@ -1,6 +1,6 @@
 import { sharedNowMs } from './now.js';
 
-const CAPACITY = 250_000;
+const CAPACITY = 1_000_000;
 
 /** What has been executed, counted where it is executed: how often each job, and when it began last. */
 export class Ledger {

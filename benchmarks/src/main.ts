@@ -65,7 +65,7 @@ function isCalled({ id, aliases = [] }: Workload, name: string): boolean {
 function listed({ id, title, aliases = [], comparisons, quick }: Workload): string {
   const goals = [...new Set(comparisons.map(({ goal }) => goal))].filter((goal) => goal !== '');
   const names = aliases.length === 0 ? '' : ` (also ${aliases.join(', ')})`;
-  return `${id.padEnd(10)} ${title}${names}: ${goals.join(', ')}${quick ? ' (quick)' : ''}`;
+  return `${id.padEnd(13)} ${title}${names}: ${goals.join(', ')}${quick ? ' (quick)' : ''}`;
 }
 
 main().then(

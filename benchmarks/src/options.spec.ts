@@ -2,7 +2,15 @@ import { readOptions } from './options.js';
 
 describe('readOptions', () => {
   it('measures everything in full by default', () => {
-    expect(readOptions([])).toEqual({ only: [], quick: false, list: false, rounds: 5, scale: 1, out: undefined });
+    expect(readOptions([])).toEqual({
+      only: [],
+      quick: false,
+      list: false,
+      rounds: 5,
+      scale: 1,
+      minutes: 10,
+      out: undefined,
+    });
   });
 
   it('has fewer jobs and rounds when it is to be quick, unless it is told otherwise', () => {
@@ -21,6 +29,8 @@ describe('readOptions', () => {
     ['--scale', '0'],
     ['--scale', '2'],
     ['--scale', 'x'],
+    ['--minutes', '0'],
+    ['--minutes', 'ten'],
     ['--fast', '1'],
   ])('refuses %s %s', (flag, value) => {
     expect(() => readOptions([flag, value])).toThrow();

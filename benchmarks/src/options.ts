@@ -7,6 +7,8 @@ export interface Options {
   rounds: number;
   /** Of the jobs of a full run. */
   scale: number;
+  /** How long the workload `memory` makes its load. */
+  minutes: number;
   /** Where the results go; undefined: where they are kept. */
   out: string | undefined;
 }
@@ -15,12 +17,15 @@ const ROUNDS = 5;
 const QUICK_ROUNDS = 3;
 const QUICK_SCALE = 0.1;
 const MAX_ROUNDS = 100;
+const MINUTES = 10;
+const MAX_MINUTES = 24 * 60;
 
 export const USAGE = `npm run bench -- [flags]
   --only true,post   these workloads only
   --quick            the shorter ones, with a tenth of the jobs and ${QUICK_ROUNDS} rounds: for a look, not for a number
   --rounds N         alternating rounds (${ROUNDS})
   --scale X          this share of the jobs (1)
+  --minutes N        how long \`memory\` makes its load (${MINUTES})
   --out FOLDER       write the results there and not to benchmarks/results
   --list             say which workloads there are, and run nothing`;
 
@@ -35,6 +40,7 @@ export function readOptions(argv: readonly string[]): Options {
       list: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       scale: { type: 'string' },
+      minutes: { type: 'string' },
       out: { type: 'string' },
     },
   });
@@ -46,6 +52,10 @@ export function readOptions(argv: readonly string[]): Options {
   if (!(scale > 0 && scale <= 1)) {
     throw new Error(`--scale is "${values.scale}": expected a number above 0, up to 1`);
   }
+  const minutes = Number(values.minutes ?? MINUTES);
+  if (!(minutes > 0 && minutes <= MAX_MINUTES)) {
+    throw new Error(`--minutes is "${values.minutes}": expected a number above 0, up to ${MAX_MINUTES}`);
+  }
   const { quick, list, out } = values;
-  return { only: values.only?.split(',') ?? [], quick, list, rounds, scale, out };
+  return { only: values.only?.split(',') ?? [], quick, list, rounds, scale, minutes, out };
 }

@@ -18,7 +18,7 @@ afterAll(async () => {
 
 function runAll(participants: readonly Participant[], rounds = 2): Promise<WorkloadResult> {
   const workload = { id: 'w', title: 'w', quick: true, participants, comparisons: [] };
-  return runWorkload(workload, { redis, rounds, scale: 0.5, say: () => undefined });
+  return runWorkload(workload, { redis, rounds, scale: 0.5, minutes: 1, say: () => undefined });
 }
 
 const participant = (id: string, run: (run: Run) => Promise<void>): Participant => ({

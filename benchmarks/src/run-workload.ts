@@ -8,6 +8,7 @@ import type { BenchRedis } from './bench-redis.js';
 import type { Participant, RoundResult, Run, Workload } from './workload.js';
 
 const LEAST_JOBS = 20;
+const LEAST_SECONDS = 3;
 const GONE_WITHIN_MS = 5_000;
 
 export interface WorkloadResult {
@@ -24,6 +25,7 @@ export interface RunParams {
   redis: BenchRedis;
   rounds: number;
   scale: number;
+  minutes: number;
   say(text: string): void;
 }
 
@@ -39,7 +41,7 @@ export async function runWorkload(workload: Workload, params: RunParams): Promis
         await inFolder(participant, result, params, async (run) => participant.prepare?.(run));
       }
     }
-    for (let round = 1; round <= params.rounds; round += 1) {
+    for (let round = 1; round <= Math.min(params.rounds, workload.maxRounds ?? Infinity); round += 1) {
       for (const participant of present) {
         const figures = await inFolder(participant, result, params, (run) => participant.run(run));
         result.rounds.push({ round, participant: participant.id, figures });
@@ -59,7 +61,7 @@ async function inFolder<T>(
   params: RunParams,
   work: (run: Run) => Promise<T>,
 ): Promise<T> {
-  const { redis, scale } = params;
+  const { redis, scale, minutes } = params;
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   process.env['BENCH_RUN'] = folder;
   await redis.empty();
@@ -72,6 +74,8 @@ async function inFolder<T>(
       redis,
       folder,
       jobs: (full) => Math.max(LEAST_JOBS, Math.round(full * scale)),
+      seconds: (full) => Math.max(LEAST_SECONDS, full * scale),
+      minutes,
       note,
     });
     await nothingLeft(folder);

@@ -1,4 +1,4 @@
-import { median, quantile, spread } from './statistics.js';
+import { median, quantile, slope, spread } from './statistics.js';
 
 describe('median', () => {
   it('is the one in the middle, whatever the order', () => {
@@ -40,5 +40,23 @@ describe('quantile', () => {
 describe('spread', () => {
   it('says median, least and most', () => {
     expect(spread([2, 9, 4])).toEqual({ median: 4, least: 2, most: 9 });
+  });
+});
+
+describe('slope', () => {
+  const line = (ys: readonly number[]): { x: number; y: number }[] => ys.map((y, x) => ({ x, y }));
+
+  it('is that of a line, whatever its height', () => {
+    expect(slope(line([5, 8, 11]))).toBeCloseTo(3);
+    expect(slope(line([-7, -7]))).toBe(0);
+  });
+
+  it('lets what lies above and below a line even out', () => {
+    expect(slope(line([1, -1, 1, -1, 1]))).toBeCloseTo(0);
+    expect(slope(line([0, 3, 2, 5]))).toBeCloseTo(1.4);
+  });
+
+  it('refuses points that lie at one place', () => {
+    expect(() => slope([{ x: 1, y: 1 }])).toThrow(/1 points/);
   });
 });

@@ -17,6 +17,10 @@ export interface Run {
   folder: string;
   /** How many of the jobs of a full run, at least a few. */
   jobs(full: number): number;
+  /** So many seconds of a full run, at least a few. */
+  seconds(full: number): number;
+  /** How long a load that is made by the clock goes on. */
+  minutes: number;
   note(text: string): void;
 }
 
@@ -51,6 +55,8 @@ export interface Workload {
   aliases?: readonly string[];
   /** Part of `--quick`. */
   quick: boolean;
+  /** No more rounds than this, however many are asked for: of what takes minutes. */
+  maxRounds?: number;
   participants: readonly Participant[];
   comparisons: readonly Comparison[];
 }

@@ -1,5 +1,14 @@
 import { Helper } from '../ipc/helper.js';
-import type { BulkLoad, BulkLoaded, PacedLoad, PacedLoaded, SingleLoad, SingleLoaded } from './loads.js';
+import type {
+  BulkLoad,
+  BulkLoaded,
+  PacedLoad,
+  PacedLoaded,
+  SingleLoad,
+  SingleLoaded,
+  SteadyLoad,
+  SteadyLoaded,
+} from './loads.js';
 
 /** The process that makes the load, as the bench sees it. */
 export class Generator {
@@ -15,6 +24,10 @@ export class Generator {
 
   paced(load: PacedLoad): Promise<PacedLoaded> {
     return this.#helper.ask('paced', load);
+  }
+
+  steady(load: SteadyLoad): Promise<SteadyLoaded> {
+    return this.#helper.ask('steady', load);
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@ import { serve } from '../ipc/serve.js';
 import { sharedNowMs } from '../now.js';
 import { HttpPool } from './http-pool.js';
 import type { BulkLoad, BulkLoaded, JobShape, PacedLoad, PacedLoaded, SingleLoad, SingleLoaded } from './loads.js';
+import { steady } from './steady.js';
 import { toSubmission } from './submission.js';
 
 // The process that makes the load, alone with its event loop.
@@ -96,4 +97,4 @@ function set(list: number[] | undefined, index: number): void {
   }
 }
 
-serve({ bulk, single, paced }, async () => undefined);
+serve({ bulk, single, paced, steady }, async () => undefined);

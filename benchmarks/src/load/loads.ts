@@ -41,3 +41,23 @@ export interface PacedLoaded {
   acceptedMs: number[];
   resultMs: number[];
 }
+
+export interface SteadyLoad {
+  url: string;
+  seconds: number;
+  /** Handlers a second, one request each. */
+  singles: number;
+  /** Commands a second, one request each. */
+  commands: number;
+  /** Handlers in the request that comes once a second. */
+  batch: number;
+  /** Folder for the marks that the commands leave. */
+  marks: string;
+}
+
+export interface SteadyLoaded {
+  ms: number;
+  /** How many were accepted. */
+  handlers: number;
+  commands: number;
+}

@@ -9,11 +9,11 @@ export class BeeQueueQueue implements PeerQueue {
   readonly #events: boolean;
   #completed: (data: JobData) => void = () => undefined;
 
-  constructor({ redisPort, name, events }: PeerQueueParams) {
+  constructor({ redisPort, name, events, keep }: PeerQueueParams) {
     this.#events = events;
     this.#queue = new BeeQueue<JobData>(name, {
       redis: { host: '127.0.0.1', port: redisPort },
-      removeOnSuccess: true,
+      removeOnSuccess: keep !== true,
       storeJobs: events,
       sendEvents: events,
       getEvents: events,

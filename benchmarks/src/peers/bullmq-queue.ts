@@ -14,7 +14,7 @@ export class BullMqQueue implements PeerQueue {
   constructor(private readonly params: PeerQueueParams) {
     this.#queue = new Queue<JobData>(params.name, {
       connection: this.#connect(),
-      defaultJobOptions: { removeOnComplete: true, removeOnFail: false },
+      defaultJobOptions: { removeOnComplete: params.keep !== true, removeOnFail: false },
     });
   }
 

@@ -1,4 +1,10 @@
 /** What the bench asks of a peer's process. */
+export interface PeerFill {
+  count: number;
+  /** Jobs that have finished stay. */
+  keep?: boolean;
+}
+
 export interface PeerTask {
   count: number;
   concurrency: number;

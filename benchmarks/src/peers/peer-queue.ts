@@ -19,4 +19,6 @@ export interface PeerQueueParams {
   name: string;
   /** Whoever submits hears of results, too, as for a caller that waits. Dearer, so only where that is measured. */
   events: boolean;
+  /** Finished jobs stay. Dearer, so only where what they occupy is measured. */
+  keep?: boolean | undefined;
 }

@@ -1,7 +1,7 @@
 import { Helper, withHelper } from '../ipc/helper.js';
 import { type LedgerPage, requireOnceEach } from '../ledger.js';
 import type { Run } from '../workload.js';
-import type { PacedPeer, PeerRun, PeerTask } from './peer-asks.js';
+import type { PacedPeer, PeerFill, PeerRun, PeerTask } from './peer-asks.js';
 
 export type PeerKind = 'bullmq' | 'bee-queue';
 
@@ -17,8 +17,8 @@ export class QueuePeer {
     return withHelper(helper, () => work(new QueuePeer(helper, kind)));
   }
 
-  fill(count: number): Promise<PeerRun> {
-    return this.helper.ask('fill', { count });
+  fill(count: number, options: Pick<PeerFill, 'keep'> = {}): Promise<PeerRun> {
+    return this.helper.ask('fill', { ...options, count });
   }
 
   drain(task: PeerTask): Promise<PeerRun> {
@@ -37,9 +37,14 @@ export class QueuePeer {
     return this.helper.ask('ledger');
   }
 
+  /** @throws {Error} unless each job was executed once. */
+  async checkExecuted(count: number): Promise<void> {
+    requireOnceEach(await this.ledger(), count, this.kind);
+  }
+
   /** @throws {Error} unless each job was executed once and its queue is empty. */
   async check(count: number): Promise<void> {
-    requireOnceEach(await this.ledger(), count, this.kind);
+    await this.checkExecuted(count);
     const left = await this.helper.ask<string[]>('leftovers');
     if (left.length > 0) {
       throw new Error(`left in ${this.kind}: ${left.join(', ')}`);

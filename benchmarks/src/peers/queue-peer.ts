@@ -7,7 +7,7 @@ import { Ledger } from '../ledger.js';
 import { sharedNowMs } from '../now.js';
 import { BeeQueueQueue } from './bee-queue-queue.js';
 import { BullMqQueue } from './bullmq-queue.js';
-import type { PacedPeer, PeerRun, PeerTask } from './peer-asks.js';
+import type { PacedPeer, PeerFill, PeerRun, PeerTask } from './peer-asks.js';
 import type { PeerQueue, Work } from './peer-queue.js';
 
 // A peer in a process of its own: one queue for a round, filled, drained and looked at as it is asked.
@@ -17,17 +17,17 @@ const ledger = new Ledger();
 let queue: PeerQueue | undefined;
 let names = 0;
 
-function open(events: boolean): PeerQueue {
+function open(events: boolean, keep = false): PeerQueue {
   names += 1;
-  const params = { redisPort: Number(redisPort), name: `bench-${names}`, events };
+  const params = { redisPort: Number(redisPort), name: `bench-${names}`, events, keep };
   return kind === 'bullmq' ? new BullMqQueue(params) : new BeeQueueQueue(params);
 }
 
 /** A new queue with jobs that nobody works on yet. */
-async function fill({ count }: { count: number }): Promise<PeerRun> {
+async function fill({ count, keep }: PeerFill): Promise<PeerRun> {
   await queue?.close();
   ledger.reset();
-  const filled = (queue = open(false));
+  const filled = (queue = open(false, keep));
   return timed(() => filled.fill(jobs(count)));
 }
 

@@ -8,6 +8,15 @@ const CLOSED_WITHIN_MS = 30_000;
 
 /** Fills every slot with a job that waits, so that a queue can be filled while warm workers stand ready. */
 export async function closeGates(product: Product, generator: Generator): Promise<Batch> {
+  const batch = await submitGates(product, generator);
+  await waitUntil('all gates are closed', async () => (await gates(product)) === batch.total, {
+    withinMs: CLOSED_WITHIN_MS,
+  });
+  return batch;
+}
+
+/** One for each slot; they close when it is their turn. */
+export async function submitGates(product: Product, generator: Generator): Promise<Batch> {
   const slots = sum((await product.workers()).map((worker) => worker.slots));
   const { batches } = await generator.bulk({
     url: product.api.address,
@@ -16,9 +25,6 @@ export async function closeGates(product: Product, generator: Generator): Promis
     size: slots,
     inFlight: 1,
     shape: { kind: 'handler', name: 'gate', pools: product.pools },
-  });
-  await waitUntil('all gates are closed', async () => (await gates(product)) === slots, {
-    withinMs: CLOSED_WITHIN_MS,
   });
   const [batch] = batches;
   if (batch === undefined) {

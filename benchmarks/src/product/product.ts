@@ -13,6 +13,10 @@ export interface ProductOptions {
   workers: number;
   /** Default: the one that everything has by default. */
   pools?: readonly string[];
+  /** Of the pools those that a worker is for, by its number from 1. Default: all. */
+  poolsOf?: (worker: number) => readonly string[];
+  /** What is not as it is by default: for a load that goes on, a retention that is reached at once. */
+  schedulerArgs?: readonly string[];
   /** MiB that the handlers' module holds. */
   ballastMib?: number;
 }
@@ -20,7 +24,13 @@ export interface ProductOptions {
 interface WorkerView {
   id: string;
   state: string;
+  health: string;
   slots: number;
+}
+
+interface WorkerPage {
+  items: WorkerView[];
+  nextCursor: string | null;
 }
 
 const READY_WITHIN_MS = 60_000;
@@ -66,8 +76,17 @@ export class Product {
     return this.options.pools ?? ['default'];
   }
 
+  /** Where workers dial. */
+  get grpcAddresses(): string[] {
+    return this.#schedulers.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`);
+  }
+
   get ears(): readonly Ear[] {
     return this.#workers.map(({ ear }) => ear);
+  }
+
+  get schedulerPids(): number[] {
+    return this.#schedulers.map(({ program }) => program.pid);
   }
 
   get workerPids(): number[] {
@@ -78,7 +97,7 @@ export class Product {
   cpuUs(): { schedulers: number; workers: number } {
     const executors = this.workerPids.flatMap((pid) => processesOfWorker(pid)).map(({ pid }) => pid);
     return {
-      schedulers: cpuUsOf(this.#schedulers.map(({ program }) => program.pid)),
+      schedulers: cpuUsOf(this.schedulerPids),
       workers: cpuUsOf([...this.workerPids, ...executors]),
     };
   }
@@ -86,16 +105,22 @@ export class Product {
   async startWorkers(count: number): Promise<void> {
     const from = this.#workers.length + 1;
     for (let number = from; number < from + count; number += 1) {
-      this.#launchWorker(`worker-${number}`);
+      this.#launchWorker(number);
     }
     await this.#until('all workers are alive', async () => {
-      const alive = (await this.workers()).filter(({ state }) => state === 'alive');
-      return alive.length === this.#workers.length;
+      const alive = (await this.workers()).filter(({ state }) => state === 'alive').map(({ id }) => id);
+      return this.#workers.every(({ program }) => alive.includes(program.name));
     });
   }
 
   async workers(): Promise<WorkerView[]> {
-    return (await this.get<{ items: WorkerView[] }>('/api/v1/workers?limit=1000')).items;
+    const found: WorkerView[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: WorkerPage = await this.get(`/api/v1/workers?limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      found.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    return found;
   }
 
   async get<T>(path: string): Promise<T> {
@@ -148,6 +173,7 @@ export class Product {
       `--redis-url=${this.run.redis.url}`,
       `--http-port=${httpPort}`,
       `--grpc-port=${grpcPort}`,
+      ...(this.options.schedulerArgs ?? []),
     ]);
     this.#schedulers.push({ program, grpcPort, api: new Api(`http://127.0.0.1:${httpPort}`) });
   }
@@ -159,15 +185,18 @@ export class Product {
     });
   }
 
-  #launchWorker(id: string): void {
+  #launchWorker(number: number): void {
+    const id = `worker-${number}`;
+    const { pools, poolsOf, ballastMib = 0 } = this.options;
+    const own = poolsOf?.(number) ?? pools;
     const ear = new Ear(join(this.run.folder, `${id}.sock`));
     const args = [
       `--id=${id}`,
-      `--schedulers=${this.#schedulers.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`).join(',')}`,
+      `--schedulers=${this.grpcAddresses.join(',')}`,
       `--handlers=${HANDLERS}`,
-      ...(this.options.pools === undefined ? [] : [`--pools=${this.options.pools.join(',')}`]),
+      ...(own === undefined ? [] : [`--pools=${own.join(',')}`]),
     ];
-    const env = { BENCH_EAR: ear.path, BENCH_BALLAST_MIB: String(this.options.ballastMib ?? 0) };
+    const env = { BENCH_EAR: ear.path, BENCH_BALLAST_MIB: String(ballastMib) };
     this.#workers.push({ program: this.#launch(id, 'apps/worker/dist/main.js', args, env), ear });
   }
 

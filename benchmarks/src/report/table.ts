@@ -35,7 +35,7 @@ function machineText(machine: Machine, { quick, rounds, scale }: Options): strin
       : []),
     `${cpu}, ${cores} cores, ${memoryGib} GiB · kernel ${kernel} · Node ${node} · Redis ${redis}, appendonly everysec`,
     `peers: ${versions.join(', ')}`,
-    `${machine.date} · load before the first round: ${loadBefore.toFixed(2)} · rounds: ${rounds}, in turn`,
+    `${machine.date} · load before the first round: ${loadBefore.toFixed(2)} · rounds: ${rounds}, in turn, of what takes minutes no more than three`,
   ].join('  \n');
 }
 
@@ -85,7 +85,13 @@ function figureTitle(name: string): string {
   return words
     .replace(/ ?per second$/, ', jobs/s')
     .replace(/^,/, 'rate,')
+    .replace(/ beat us$/, ' CPU, µs/heartbeat')
+    .replace(/ call us$/, ' Redis CPU, µs/call')
     .replace(/ us$/, ' CPU, µs/job')
+    .replace(/ percent$/, ' CPU, % of a core')
+    .replace(/ worker kib$/, ' memory, KiB/worker')
+    .replace(/ bytes$/, ', bytes/job')
+    .replace(/ mib per minute$/, ' growth, MiB/min')
     .replace(/ ms$/, ', ms')
     .replace(/ mib$/, ' memory, MiB');
 }

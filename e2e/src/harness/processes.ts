@@ -43,3 +43,8 @@ export function memoryOf(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(match?.[1] ?? 0) / 1_024;
 }
+
+/** How many descriptors it has open. */
+export function filesOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
