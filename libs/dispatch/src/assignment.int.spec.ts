@@ -141,20 +141,22 @@ describe('assigning jobs and recording results', () => {
 
   it('lets the pools of a worker take turns', async () => {
     const { dispatch } = await t.scheduler();
-    await t.submit(3, { pool: 'red' });
-    await t.submit(3, { pool: 'blue' });
+    await t.submit(6, { pool: 'red' });
+    await t.submit(6, { pool: 'blue' });
     const worker = await new ScriptedWorker({ pools: ['red', 'blue'] }).connect(dispatch);
-    const order: (string | undefined)[] = [];
+    const ahead: number[] = [];
 
-    for (let i = 0; i < 6; i += 1) {
+    for (let i = 0; i < 12; i += 1) {
       worker.grant(1);
       const assignment = await worker.assignment();
-      order.push(assignment.attempt?.jobId.split(':')[0]);
+      const isRed = assignment.attempt?.jobId.startsWith('red:') === true;
+      ahead.push((ahead.at(-1) ?? 0) + (isRed ? 1 : -1));
       worker.finish([assignment]);
     }
 
-    expect(order.slice(0, 2).sort()).toEqual(['blue', 'red']);
-    expect(order).toEqual([...order.slice(0, 2), ...order.slice(0, 2), ...order.slice(0, 2)]);
+    // One that waits for Redis is passed over, and has the next turn.
+    expect(ahead.filter((jobs) => Math.abs(jobs) > 2)).toEqual([]);
+    expect(ahead.at(-1)).toBe(0);
   });
 
   it('promotes a delayed job when it is due', async () => {

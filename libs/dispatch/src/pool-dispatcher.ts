@@ -6,6 +6,7 @@ import {
   type ClaimReply,
   type GiveBack,
   MAX_BATCH,
+  type NewsType,
   type QueueStore,
   type Settlement,
   StoreUnavailableError,
@@ -38,7 +39,8 @@ export interface PoolDispatcherDeps {
 export const SAFETY_POLL_MS = 1_000;
 
 /** Events after which something may be waiting to be claimed. */
-const WAITING_EVENTS = new Set(['queued', 'returned', 'reassigned']);
+const WAITING_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['queued', 'returned', 'reassigned']);
+const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
 
 /**
  * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
@@ -124,7 +126,7 @@ export class PoolDispatcher {
 
   attach(assignee: Assignee): void {
     this.assignees.add(assignee);
-    this.unsubscribe ??= this.deps.news.subscribe(this.pool, (events) => this.onNews(events));
+    this.unsubscribe ??= this.deps.news.subscribe(this.pool, (events) => this.onNews(events), HEARD);
     this.appetite = true;
     this.schedulePoll();
     void this.orders.tell();

@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from '@orchestrator/core';
-import type { QueueStore } from '@orchestrator/queue';
+import type { NewsType, QueueStore } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { PoolEvent, PoolNews } from './pool-news.js';
@@ -21,7 +21,7 @@ export interface PoolPromoterDeps {
 export const PROMOTER_POLL_MS = 5_000;
 /** What is announced in the same moment is looked at once. */
 const GATHER_MS = 20;
-const DUE_EVENTS = new Set(['scheduled', 'retrying', 'reassigned']);
+const DUE_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['scheduled', 'retrying', 'reassigned']);
 
 /** Moves what is due in one pool, by one timer aimed at the next due time as Redis' clock says. Needs no leader. */
 export class PoolPromoter {
@@ -38,7 +38,7 @@ export class PoolPromoter {
     private readonly deps: PoolPromoterDeps,
   ) {
     this.delay = new RetryDelay(deps.random);
-    this.unsubscribe = deps.news.subscribe(pool, (events) => this.onNews(events));
+    this.unsubscribe = deps.news.subscribe(pool, (events) => this.onNews(events), [...DUE_EVENTS]);
     this.aim(0);
   }
 

@@ -61,6 +61,21 @@ describe('QueueNews', () => {
     ]);
   });
 
+  it('tells of entries with a wanted event only, whatever else is in them', async () => {
+    const heard: NewsEvent[][] = [];
+    news.subscribe(q.pool, (events) => heard.push(events), ['succeeded']);
+    const all = new Promise<void>((resolve) => {
+      news.subscribe(q.pool, (events) => events.some(({ type }) => type === 'succeeded') && resolve());
+    });
+    await subscribers(1);
+
+    const job = await q.run();
+    await q.store.settle(q.pool, [success(job)]);
+    await all;
+
+    expect(heard.map((events) => events.map(({ type, ulid }) => [type, ulid]))).toEqual([[['succeeded', job.ulid]]]);
+  });
+
   it('goes on after the connection was lost, also with what was asked for meanwhile', async () => {
     const first = jest.fn();
     news.subscribe('other', first);

@@ -3,7 +3,7 @@ import { COMMAND_TIMEOUT_MS, type RedisClient } from '@orchestrator/redis';
 import { type Logger, silentLogger } from '@orchestrator/telemetry';
 
 import { queueKeys } from './keys.js';
-import { type NewsEvent, parseNews } from './news.js';
+import { type NewsEvent, type NewsType, parseNews } from './news.js';
 
 export interface QueueNewsParams {
   /** A connection of its own: it can do nothing else. Closed by whoever made it. */
@@ -16,6 +16,12 @@ export interface QueueNewsParams {
 }
 
 const PING_EVERY_MS = 2_000;
+
+interface Listening {
+  listener: NewsListener;
+  /** Lines that it wants to hear of; undefined: all. */
+  wanted: RegExp | undefined;
+}
 
 /** All events of one script call. */
 export type NewsListener = (events: NewsEvent[], pool: string) => void;
@@ -30,7 +36,7 @@ export class QueueNews {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #channelOf: (pool: string) => string;
-  readonly #pools = new Map<string, { pool: string; listeners: Set<NewsListener> }>();
+  readonly #pools = new Map<string, { pool: string; listeners: Set<Listening> }>();
   #pinging: Timer | undefined;
 
   constructor(params: QueueNewsParams) {
@@ -43,12 +49,15 @@ export class QueueNews {
     this.#redis.on('ready', this.#onReady);
   }
 
-  /** Calls the listener at each entry of the pool's news, until the function answered is called. */
-  subscribe(pool: string, listener: NewsListener): () => void {
+  /**
+   * Calls the listener at each entry of the pool's news, until the function answered is called. `types`: only at entries
+   * that have one of these (others may be among its events); what nobody wants is not even parsed.
+   */
+  subscribe(pool: string, listener: NewsListener, types?: readonly NewsType[]): () => void {
     const channel = this.#channelOf(pool);
     const entry = this.#pools.get(channel) ?? { pool, listeners: new Set() };
     // The same function may be given twice: each subscription has its own end.
-    const own: NewsListener = (events, from) => listener(events, from);
+    const own: Listening = { listener, wanted: types && new RegExp(`^(?:${types.join('|')}) `, 'm') };
     entry.listeners.add(own);
     if (!this.#pools.has(channel)) {
       this.#pools.set(channel, entry);
@@ -78,8 +87,12 @@ export class QueueNews {
     if (entry === undefined) {
       return;
     }
-    const events = parseNews(text);
-    for (const listener of [...entry.listeners]) {
+    let events: NewsEvent[] | undefined;
+    for (const { listener, wanted } of [...entry.listeners]) {
+      if (wanted?.test(text) === false) {
+        continue;
+      }
+      events ??= parseNews(text);
       try {
         listener(events, entry.pool);
       } catch (error) {

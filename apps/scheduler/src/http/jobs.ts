@@ -1,6 +1,6 @@
 import { isFinal, type Job, type JobState, toJobId } from '@orchestrator/core';
 import { withTimeout } from '@orchestrator/lifecycle';
-import type { JobFilter, NewJob, PoolRecovery } from '@orchestrator/queue';
+import type { JobFilter, NewJob, NewsType, PoolRecovery } from '@orchestrator/queue';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
@@ -18,6 +18,8 @@ import { type JobDraft, toJobDraft, toNewJob, toTraceparent } from './to-job-spe
 import { explainWaiting } from './waiting.js';
 
 const HINT_LIMIT_MS = 200;
+/** After which a job may be final. */
+const ENDS: readonly NewsType[] = ['succeeded', 'failed', 'cancelled'];
 
 /** POST /jobs, GET /jobs, GET /jobs/{id} */
 export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
@@ -91,6 +93,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           caller: callerKey(request),
           pools: [address.pool],
           ulid: address.ulid,
+          types: ENDS,
           waitMs: toWaitMs(request.query.wait),
           signal: hangUpSignal(reply),
           read: () => requireJob(deps.store, address),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
 import { type Clock, sleep } from '@orchestrator/core';
+import type { NewsType } from '@orchestrator/queue';
 import type { FastifyReply } from 'fastify';
 
 import { FairSeats } from './fair-seats.js';
@@ -8,7 +9,11 @@ import { invalid, ProblemError } from './problem.js';
 
 /** Where changes of jobs are heard of; `QueueNews` of @orchestrator/queue. It only hurries: all is read again anyway. */
 export interface JobNews {
-  subscribe(pool: string, listener: (events: readonly { ulid: string }[]) => void): () => void;
+  subscribe(
+    pool: string,
+    listener: (events: readonly { ulid: string }[]) => void,
+    types?: readonly NewsType[],
+  ): () => void;
 }
 
 export interface LongPollsParams {
@@ -25,6 +30,8 @@ export interface LongPoll<T> {
   pools: readonly string[];
   /** Only news of this job; of all jobs without it. */
   ulid?: string;
+  /** Only of these kinds. Default: all. */
+  types?: readonly NewsType[];
   waitMs: number;
   /** Aborts when the client has hung up. */
   signal: AbortSignal;
@@ -80,11 +87,15 @@ export class LongPolls {
     const isOver = (): boolean => ends.some(({ aborted }) => aborted);
     ends.forEach((signal) => signal.addEventListener('abort', wake));
     const stops = poll.pools.map((pool) =>
-      news.subscribe(pool, (events) => {
-        if (poll.ulid === undefined || events.some((event) => event.ulid === poll.ulid)) {
-          wake();
-        }
-      }),
+      news.subscribe(
+        pool,
+        (events) => {
+          if (poll.ulid === undefined || events.some((event) => event.ulid === poll.ulid)) {
+            wake();
+          }
+        },
+        poll.types,
+      ),
     );
     try {
       for (;;) {

@@ -23,6 +23,8 @@ export class World {
   /** Who has looked for a recovery since the last tail was lost. */
   readonly looked = new Set<string>();
   readonly counted = { steps: 0, tails: 0, adopted: 0, gone: 0, stale: 0, overtaken: 0 };
+  /** What a user is having tried again who saw that nobody runs it: what he saw may be lost before he is answered. */
+  readonly retrying = new Set<string>();
   /** Grows as a tail is about to be lost, and when it is; odd in between. */
   moment = 0;
   #epoch = 0;
@@ -42,7 +44,7 @@ export class World {
 
   start(job: ClaimedJob, session: string): void {
     const other = this.running.get(job.ulid);
-    if (other !== undefined) {
+    if (other !== undefined && !this.retrying.has(job.ulid)) {
       throw new Error(`${session} starts ${job.ulid}, which ${other} runs`);
     }
     this.running.set(job.ulid, session);
@@ -299,7 +301,12 @@ export class Actor {
       // What somebody still runs although Redis believes it ended is started anew when that one has heard of it.
       const idle = ulids.filter((ulid) => !this.world.running.has(ulid));
       if (idle.length > 0) {
+        const { moment } = this.world;
+        idle.forEach((ulid) => this.world.retrying.add(ulid));
         await this.store.retry(this.#pool, idle);
+        if (moment === this.world.moment) {
+          idle.forEach((ulid) => this.world.retrying.delete(ulid));
+        }
       }
     }
   }

@@ -7,8 +7,8 @@
 --   ARGV[8] number of wants, then for each: session, worker, epoch, the most jobs, how many of these go to free slots.
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
 --   not match, what recoveryState says (includes/recovery), and unless that says something the fence of all jobs that
---   start for the first time, flat for each other one: its position (from 0), fence, number of the start; then flat for
---   each job: ULID, position of its want, spec (JSON).
+--   start for the first time, flat for each other one: its position (from 0), fence, number of the start; then, a line
+--   for each job: ULID and position of its want; spec (JSON without line breaks).
 --   The id of an attempt is the claim's id, a point and the job's position in the answer, from 0.
 -- States: scheduled -> queued, queued -> running.
 --- @include pool

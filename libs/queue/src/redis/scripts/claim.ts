@@ -22,10 +22,6 @@ export interface ClaimParams {
   most?: number;
 }
 
-/** ULID, position of the want, spec. */
-const JOB_WIDTH = 3;
-/** What stands before the jobs. */
-const FIRST_JOB = 6;
 /** Position, fence, number of the start. */
 const AGAIN_WIDTH = 3;
 
@@ -44,21 +40,26 @@ export function claimArgs({ claimId, wants, most = MAX_BATCH }: ClaimParams): Sc
 }
 
 export function toClaimReply(raw: unknown, { claimId, wants }: ClaimParams): ClaimReply {
-  const answer = raw as [number, number | string, number[], unknown, number?, number[]?, ...(string | number)[]];
-  const [queued, next, refused, state, fence = 0, again = []] = answer;
+  const answer = raw as [number, number | string, number[], unknown, number?, number[]?, string?, string?];
+  const [queued, next, refused, state, fence = 0, again = [], named = '', specs = ''] = answer;
   const recovery = toRecovery(state);
   const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
-  const jobs: ClaimedJob[] = [];
-  for (let i = FIRST_JOB; i < answer.length; i += JOB_WIDTH) {
-    jobs.push({
-      ulid: answer[i] as Ulid,
-      session: sessionOf(answer[i + 1] as number),
-      attemptId: `${claimId}.${jobs.length}`,
+  const lines = named === '' ? [] : named.split('\n');
+  const jsons = specs.split('\n');
+  if (lines.length > 0 && lines.length !== jsons.length) {
+    throw new Error(`a claim was answered with ${lines.length} jobs and ${jsons.length} specs`);
+  }
+  const jobs = lines.map((line, index): ClaimedJob => {
+    const space = line.indexOf(' ');
+    return {
+      ulid: line.slice(0, space) as Ulid,
+      session: sessionOf(Number(line.slice(space + 1))),
+      attemptId: `${claimId}.${index}`,
       fence,
       number: 1,
-      specJson: answer[i + 2] as string,
-    });
-  }
+      specJson: jsons[index] as string,
+    };
+  });
   for (let i = 0; i < again.length; i += AGAIN_WIDTH) {
     const [position, itsFence, number] = again.slice(i, i + AGAIN_WIDTH) as [number, number, number];
     Object.assign(jobs[position] as ClaimedJob, { fence: itsFence, number });

@@ -8,7 +8,7 @@
 --   ULID, attempt, fence, positions of its kind and of its end from 1; for a failed one 1 when it may be retried, 1 when
 --   it was frozen once, exit code or '', a random number in [0, 1); then for each chunk: "stdout" or "stderr", offset,
 --   sequence, bytes. Chunks are kept like those of append-output, with an accepted end only.
--- Returns for each: accepted | repeated | stale.
+-- Returns flat for each that was not accepted: its position from 0, repeated | stale.
 -- States: running -> succeeded | failed | cancelled; a failure with attempts left -> scheduled; a failure of what was
 --   frozen counts as a loss: running -> queued | scheduled | failed | cancelled. Adopted: queued, scheduled -> running.
 --- @include pool

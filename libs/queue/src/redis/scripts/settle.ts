@@ -17,8 +17,17 @@ export const settle = definePoolScript<SettleParams, SettleVerdict[]>({
   name: 'settle',
   lua: lua.settle,
   args: settleArgs,
-  reply: (raw) => raw as SettleVerdict[],
+  reply: (raw, { ends }) => toVerdicts(raw, ends.length),
 });
+
+export function toVerdicts(raw: unknown, count: number): SettleVerdict[] {
+  const exceptions = raw as (number | SettleVerdict)[];
+  const verdicts = new Array<SettleVerdict>(count).fill('accepted');
+  for (let i = 0; i < exceptions.length; i += 2) {
+    verdicts[exceptions[i] as number] = exceptions[i + 1] as SettleVerdict;
+  }
+  return verdicts;
+}
 
 /** What the script reads from its own fourth argument on. */
 export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgument[] {

@@ -3,7 +3,7 @@
 -- second sending is refused: STALE_OP; ends are then to be told again by settle, which knows them.
 -- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] and on: those of settle from its fourth, then those of
 --   claim from its fourth.
--- Returns: what settle returns (for each end: accepted | repeated | stale), what claim returns.
+-- Returns: what settle returns (flat for each end that was not accepted: its position, repeated | stale), what claim returns.
 -- States: as settle: running -> succeeded | failed | cancelled | scheduled | queued; as claim: scheduled -> queued,
 --   queued -> running.
 --- @include pool

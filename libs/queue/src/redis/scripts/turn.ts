@@ -1,8 +1,8 @@
-import type { SettleVerdict, TurnReply } from '../../store.js';
+import type { TurnReply } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
 import * as lua from '../lua.js';
 import { claimArgs, type ClaimParams, toClaimReply } from './claim.js';
-import { settleArgs, type SettleParams } from './settle.js';
+import { settleArgs, type SettleParams, toVerdicts } from './settle.js';
 
 /** Ends attempts, then gives jobs away, in one step. Never sent twice. */
 export const turn = definePoolScript<SettleParams & ClaimParams, TurnReply>({
@@ -10,7 +10,7 @@ export const turn = definePoolScript<SettleParams & ClaimParams, TurnReply>({
   lua: lua.turn,
   args: (params) => [...settleArgs(params), ...claimArgs(params)],
   reply: (raw, params) => {
-    const [verdicts, claimed] = raw as [SettleVerdict[], unknown];
-    return { verdicts, claimed: toClaimReply(claimed, params) };
+    const [settled, claimed] = raw as [unknown, unknown];
+    return { verdicts: toVerdicts(settled, params.ends.length), claimed: toClaimReply(claimed, params) };
   },
 });

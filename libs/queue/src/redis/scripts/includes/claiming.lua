@@ -21,6 +21,7 @@ local function claimJobs()
     local want = { index = i - 1, session = arg(), worker = arg(), epoch = arg(), max = num(), free = num() }
     if redis.call('HGET', base .. 'gates', want.session) == want.epoch then
       want.jobs = listOf(owned, want.session)
+      want.place = ' ' .. want.index
       want.line = ' ' .. (want.worker ~= '' and want.worker or '-') .. ' ' .. want.session
       wants[#wants + 1] = want
     else
@@ -62,7 +63,7 @@ local function claimJobs()
   -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
   local LOOK_AHEAD = 250
   local again = {}
-  local reply = { 0, '', refused, recovery, now, again }
+  local named, specs = {}, {}
   local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
   local running = listOf(adds, base .. 'running')
   while walking and given < #targets and looked < #targets + LOOK_AHEAD do
@@ -105,8 +106,7 @@ local function claimJobs()
         running[2 * given + 1], running[2 * given + 2] = nowText, ulid
         given = given + 1
         lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
-        local n = #reply
-        reply[n + 1], reply[n + 2], reply[n + 3] = ulid, want.index, spec
+        named[given], specs[given] = ulid .. want.place, spec
       end
     end
   end
@@ -121,7 +121,7 @@ local function claimJobs()
       adds[base .. 's:' .. session] = jobs
     end
   end
-  return reply
+  return { 0, '', refused, recovery, now, again, table.concat(named, '\n'), table.concat(specs, '\n') }
 end
 
 -- What is left, after all that was claimed is out of the queue.

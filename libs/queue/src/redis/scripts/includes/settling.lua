@@ -101,7 +101,7 @@ local function settle(ulid, attempt, fence, kind, ended)
   return 'accepted'
 end
 
--- All of a call, from the cap of output to the last chunk, as the header of settle.lua says. Answers the verdicts.
+-- All of a call, from the cap of output to the last chunk, as the header of settle.lua says. Answers the reply.
 -- `flushOutput` and `flush` have to follow.
 local function settleAll()
   local kinds, ends, reply = {}, {}, {}
@@ -117,8 +117,13 @@ local function settleAll()
     local ulid, attempt, fence, kind, ended = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], kinds[tonumber(ARGV[at + 4])],
       ends[tonumber(ARGV[at + 5])]
     cursor = at + 5
-    reply[i] = kind.outcome == 'succeeded' and succeed(ulid, attempt, fence, kind, ended) and 'accepted' or
-      settle(ulid, attempt, tonumber(fence), kind, ended)
+    if kind.outcome ~= 'succeeded' or not succeed(ulid, attempt, fence, kind, ended) then
+      local verdict = settle(ulid, attempt, tonumber(fence), kind, ended)
+      if verdict ~= 'accepted' then
+        reply[#reply + 1] = i - 1
+        reply[#reply + 1] = verdict
+      end
+    end
   end
   return reply
 end
