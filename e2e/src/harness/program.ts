@@ -4,12 +4,14 @@ import { appendFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { waitUntil } from './wait.js';
+import { letPass, waitUntil } from './wait.js';
 
 export const ROOT = resolve(__dirname, '..', '..', '..');
 
 const MAX_LINES = 5_000;
 const ENDED_WITHIN_MS = 20_000;
+/** What it wrote last is read by then, unless somebody else holds its pipes. */
+const READ_WITHIN_MS = 500;
 
 export interface Exit {
   code: number | null;
@@ -36,6 +38,7 @@ export class Program {
   readonly name: string;
   readonly lines: string[] = [];
   readonly #child: ChildProcess;
+  readonly #read: Promise<unknown>;
   #exit: Exit | undefined;
 
   constructor({ name, file, root = ROOT, args, env = {}, cwd = ROOT, logFile, launcher = [] }: ProgramParams) {
@@ -48,17 +51,19 @@ export class Program {
       detached: true,
     });
     this.#child.once('exit', (code, signal) => (this.#exit = { code, signal }));
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) {
-        createInterface({ input: stream }).on('line', (line) => {
-          this.lines.push(line);
-          if (logFile !== undefined) {
-            appendFileSync(logFile, `${line}\n`);
-          }
-          this.lines.splice(0, this.lines.length - MAX_LINES);
-        });
-      }
+    const readers = [this.#child.stdout, this.#child.stderr].flatMap((stream) =>
+      stream === null ? [] : [createInterface({ input: stream })],
+    );
+    for (const reader of readers) {
+      reader.on('line', (line) => {
+        this.lines.push(line);
+        if (logFile !== undefined) {
+          appendFileSync(logFile, `${line}\n`);
+        }
+        this.lines.splice(0, this.lines.length - MAX_LINES);
+      });
     }
+    this.#read = Promise.all(readers.map((reader) => once(reader, 'close')));
   }
 
   get pid(): number {
@@ -82,7 +87,9 @@ export class Program {
 
   async ended(withinMs = ENDED_WITHIN_MS): Promise<Exit> {
     try {
-      return await waitUntil(`${this.name} ends`, () => this.#exit, { withinMs });
+      const exit = await waitUntil(`${this.name} ends`, () => this.#exit, { withinMs });
+      await Promise.race([this.#read, letPass(READ_WITHIN_MS)]);
+      return exit;
     } catch (error) {
       throw new Error(`${this.name} did not end within ${withinMs} ms; its last lines:\n${this.tail()}`, {
         cause: error,

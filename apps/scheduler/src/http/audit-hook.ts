@@ -20,9 +20,9 @@ const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
  */
 export function registerAudit(app: FastifyInstance, { log, refusals, clock }: AuditHookDeps): void {
   const told = new WeakSet<FastifyRequest>();
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     if (told.has(request)) {
-      return; // an answer that could not be made, and now the one that says so
+      return done(); // an answer that could not be made, and now the one that says so
     }
     told.add(request);
     const entry = toEntry(request, reply, clock.wallMs());
@@ -31,6 +31,7 @@ export function registerAudit(app: FastifyInstance, { log, refusals, clock }: Au
     } else if (request.routeOptions.config.audit !== undefined) {
       log.record(entry);
     }
+    done();
   });
 }
 

@@ -6,8 +6,9 @@ import type { HttpDeps } from './deps.js';
 
 /** Counts every answer. Before the routes. */
 export function countRequests(app: FastifyInstance, { metrics }: HttpDeps): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     metrics.requestAnswered(request.method, request.routeOptions.url, reply.statusCode);
+    done();
   });
 }
 

@@ -15,12 +15,13 @@ export function limitPipelining(app: FastifyInstance): void {
     underWay.set(socket, now);
     return now;
   };
-  app.addHook('onRequest', async ({ raw: { socket } }, reply) => {
+  app.addHook('onRequest', ({ raw: { socket } }, reply, done) => {
     const now = change(socket, 1);
     reply.raw.once('close', () => change(socket, -1));
     if (now > MAX_PIPELINED) {
       void reply.header('connection', 'close');
       throw new ProblemError('overloaded', `${MAX_PIPELINED} requests of this connection are under way already`);
     }
+    done();
   });
 }

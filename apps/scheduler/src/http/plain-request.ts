@@ -7,7 +7,7 @@ import { invalid } from './problem.js';
  * names another host itself. What stands before this server has perhaps looked at the other one.
  */
 export function requirePlainRequests(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     if (hostsOf(request) > 1) {
       void reply.header('connection', 'close');
       throw invalid('', 'expected one Host header');
@@ -15,6 +15,7 @@ export function requirePlainRequests(app: FastifyInstance): void {
     if (request.raw.url?.startsWith('/') !== true) {
       throw invalid('', 'expected an address that begins with /');
     }
+    done();
   });
 }
 

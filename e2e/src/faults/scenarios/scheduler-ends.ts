@@ -1,4 +1,6 @@
+import type { Api, JobView } from '../../harness/api.js';
 import { letPass, waitUntil } from '../../harness/wait.js';
+import type { Client } from '../client.js';
 import { startLoad } from '../load.js';
 import { commandsRun, span } from '../measure.js';
 import { requireThat, type Scenario, type ScenarioContext } from '../scenario.js';
@@ -177,6 +179,7 @@ const IMPATIENT_AFTER_MS = { least: 600, most: 1_500 };
 const ENDED_AT_ONCE_MS = 2_000;
 const DRAINS_FOR_MS = 8_000;
 const WORKERS_SLOTS = 8;
+const STARTED_WITHIN_MS = 20_000;
 
 /** Whoever stops them has no patience: once more, or with SIGKILL, while they still drain. */
 const impatiently: Scenario = {
@@ -198,9 +201,8 @@ const impatiently: Scenario = {
     const endedMs: number[] = [];
     for (const second of ['SIGTERM', 'SIGKILL'] as const) {
       const [scheduler, worker] = [cluster.scheduler(1), cluster.worker('worker-1')];
-      await Promise.all(Array.from({ length: 9 }, () => client.submit({ ms: DRAINS_FOR_MS })));
-      await commandsRun(recorder, 'worker-1', 2);
       for (const seat of [scheduler, worker]) {
+        await startLong(client, cluster.scheduler(2).api, worker.name);
         recorder.fault({ what: 'SIGTERM', target: seat.name });
         seat.signal('SIGTERM');
         await letPass(random.between(IMPATIENT_AFTER_MS.least, IMPATIENT_AFTER_MS.most));
@@ -224,6 +226,21 @@ const impatiently: Scenario = {
     return `${text}; ended within ${span([Math.max(...endedMs)])} of the second signal`;
   },
 };
+
+/** Until some of them run on this worker: any may take them. */
+async function startLong(client: Client, api: Api, worker: string): Promise<void> {
+  for (let tries = 0; tries < 5; tries += 1) {
+    const jobs = await Promise.all(Array.from({ length: 6 }, () => client.submit({ ms: DRAINS_FOR_MS })));
+    const hasStarted = ({ state }: JobView): boolean => state !== 'queued';
+    const started = await Promise.all(
+      jobs.map(({ id }) => api.jobWhen(String(id), 'started', hasStarted, STARTED_WITHIN_MS)),
+    );
+    if (started.some((job) => job.worker === worker)) {
+      return;
+    }
+  }
+  throw new Error(`none of 30 commands was started on ${worker}`);
+}
 
 async function end(ask: () => void, ended: () => Promise<unknown>): Promise<number> {
   const since = performance.now();
