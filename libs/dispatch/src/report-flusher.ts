@@ -55,7 +55,7 @@ export class ReportFlusher<Report> {
   }
 
   /** One call at most. Default: by the `send` of this flusher. */
-  async flush(send: ReportFlusherParams<Report>['send'] = this.params.send): Promise<'empty' | 'more' | 'failed'> {
+  async flush(send?: ReportFlusherParams<Report>['send']): Promise<FlushState> {
     const batch = this.buffer.next(this.alone > 0 ? 1 : REPORTS_PER_CALL);
     if (batch.length === 0) {
       return 'empty';
