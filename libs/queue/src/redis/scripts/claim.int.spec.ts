@@ -44,6 +44,18 @@ describe('claim', () => {
     expect(await q.events()).toContain(`started ${job.ulid} 1 worker-of-a a`);
   });
 
+  it('gives each job its own spec, also where somebody else wrote one over several lines', async () => {
+    const [odd, plain] = await q.add(aJob({ spec: { argv: ['a'] } }), aJob({ spec: { argv: ['b'] } }));
+    await q.redis.hset(`${q.base}j:${odd}`, 'spec', '{\n  "name": "odd",\n  "argv": ["a"]\n}');
+
+    const { jobs } = await q.store.claim(q.pool, [aWant('a', { max: 2 })]);
+
+    expect(jobs.map(({ ulid, specJson }) => [ulid, (JSON.parse(specJson) as { argv: string[] }).argv])).toEqual([
+      [odd, ['a']],
+      [plain, ['b']],
+    ]);
+  });
+
   it('gives nothing when nothing waits', async () => {
     expect(await q.store.claim(q.pool, [aWant('a')])).toEqual({
       jobs: [],

@@ -106,6 +106,9 @@ local function claimJobs()
         running[2 * given + 1], running[2 * given + 2] = nowText, ulid
         given = given + 1
         lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
+        if string.find(spec, '\n', 1, true) then
+          spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
+        end
         named[given], specs[given] = ulid .. want.place, spec
       end
     end
