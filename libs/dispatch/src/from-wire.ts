@@ -95,15 +95,57 @@ function toSettlement(attempt: NamedAttempt, finished: FinishedAttempt): Settlem
   if (outcome === undefined) {
     return undefined;
   }
+  const { ulid, attemptId, fence } = attempt.key;
   return {
-    ...attempt.key,
+    ulid,
+    attemptId,
+    fence,
     outcome,
-    end: toAttemptEnd(finished, outcome),
+    end: isPlain(finished) ? toPlainEnd(finished.exitCode) : toAttemptEnd(finished, outcome),
     retryable: finished.retryable,
     wasFrozen: finished.wasFrozen,
-    output: finished.output.flatMap((chunk) => toOutputChunk(attempt, chunk) ?? []),
+    output:
+      finished.output.length === 0
+        ? NO_OUTPUT
+        : finished.output.flatMap((chunk) => toOutputChunk(attempt, chunk) ?? []),
   };
 }
+
+const NO_OUTPUT: readonly OutputChunk[] = [];
+
+/** It succeeded, and nothing is to be said of it. */
+function isPlain({
+  outcome,
+  exitCode,
+  signal,
+  resultJson,
+  stdoutBytes,
+  stderrBytes,
+  truncated,
+}: FinishedAttempt): boolean {
+  return (
+    outcome === Outcome.SUCCEEDED &&
+    (exitCode === undefined || exitCode === 0) &&
+    signal === '' &&
+    resultJson === undefined &&
+    stdoutBytes === 0 &&
+    stderrBytes === 0 &&
+    !truncated
+  );
+}
+
+/** One object for all of them: most ends are such, and the store compares before it writes JSON. */
+function toPlainEnd(exitCode: number | undefined): AttemptEnd {
+  return exitCode === undefined ? PLAIN_HANDLER_END : PLAIN_COMMAND_END;
+}
+
+const PLAIN_HANDLER_END: AttemptEnd = {
+  exitCode: null,
+  signal: null,
+  failure: null,
+  output: { stdoutBytes: 0, stderrBytes: 0, truncated: false },
+};
+const PLAIN_COMMAND_END: AttemptEnd = { ...PLAIN_HANDLER_END, exitCode: 0 };
 
 function toAttemptEnd(finished: FinishedAttempt, outcome: Settlement['outcome']): AttemptEnd {
   const end: AttemptEnd = {

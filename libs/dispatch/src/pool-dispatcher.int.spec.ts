@@ -1,6 +1,6 @@
 import { systemClock, systemRandom } from '@orchestrator/core';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
-import { RedisQueueStore } from '@orchestrator/queue';
+import { type AttemptKey, queueKeys, RedisQueueStore, type Settlement } from '@orchestrator/queue';
 import { silentLogger } from '@orchestrator/telemetry';
 import { ManualClock, startRedis, type TestRedis } from '@orchestrator/testing';
 
@@ -21,6 +21,14 @@ const NOBODY: Assignee = {
   rehello: () => undefined,
 };
 
+const ENDED: Omit<Settlement, keyof AttemptKey> = {
+  outcome: 'succeeded',
+  end: { exitCode: 0, signal: null, failure: null, output: { stdoutBytes: 0, stderrBytes: 0, truncated: false } },
+  retryable: true,
+  wasFrozen: false,
+  output: [],
+};
+
 describe('PoolDispatcher', () => {
   let server: TestRedis;
   beforeAll(async () => {
@@ -36,12 +44,21 @@ describe('PoolDispatcher', () => {
     await new Promise((resolve) => setImmediate(resolve));
   };
 
-  async function setup(callTimeoutMs: number): Promise<{ clock: ManualClock; dispatcher: PoolDispatcher }> {
+  /** How many clients of the store have made a call there. */
+  async function clientsOf(pool: string): Promise<number> {
+    const fields = await server.client().hkeys(queueKeys().pool(pool) + 'calls');
+    return fields.filter((field) => /^[0-9a-f]{16}$/.test(field)).length;
+  }
+
+  async function setup(
+    callTimeoutMs: number,
+    pool = 'default',
+  ): Promise<{ clock: ManualClock; dispatcher: PoolDispatcher }> {
     const clock = new ManualClock();
     const redis = server.client();
     const store = new RedisQueueStore({ redis, clock: systemClock, random: systemRandom, callTimeoutMs });
-    await store.counts('default');
-    const dispatcher = new PoolDispatcher('default', {
+    await store.counts(pool);
+    const dispatcher = new PoolDispatcher(pool, {
       store,
       registry: new RedisSessionRegistry({ redis }),
       news: { subscribe: () => () => undefined },
@@ -83,6 +100,39 @@ describe('PoolDispatcher', () => {
     }
     await dispatcher.stopClaims();
     expect(dispatcher.unrecorded).toBe(0);
+    await dispatcher.stop();
+  });
+
+  it.each([
+    { waiting: 74, clients: 1 },
+    { waiting: 75, clients: 2 },
+  ])('settles beside a call under way when $waiting wait: by $clients client(s)', async ({ waiting, clients }) => {
+    const pool = `waiting-${waiting}`;
+    const { dispatcher } = await setup(5_000, pool);
+    await server.signal('SIGSTOP');
+    try {
+      for (const [from, to] of [
+        [0, 1],
+        [1, 1 + waiting],
+      ] as const) {
+        for (let i = from; i < to; i += 1) {
+          const attemptId = `a.${i}`;
+          dispatcher.report(
+            NOBODY,
+            { jobId: `${pool}:${key.ulid}`, attemptId, fence: 1 },
+            { ...key, ...ENDED, attemptId },
+          );
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(dispatcher.unrecorded).toBe(1 + waiting);
+    } finally {
+      await server.signal('SIGCONT');
+    }
+
+    await dispatcher.stopClaims();
+    expect(dispatcher.unrecorded).toBe(0);
+    expect(await clientsOf(pool)).toBe(clients);
     await dispatcher.stop();
   });
 });

@@ -48,6 +48,12 @@ const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
  */
 const MAX_UNRECORDED = 2 * MAX_BATCH;
 
+/**
+ * So many settlements that wait beside a call under way are worth another one: the store works on the one while this
+ * scheduler reads and writes for the other. Fewer gather, since each call has its price.
+ */
+const WORTH_A_SECOND_CALL = 75;
+
 interface Taken {
   assignee: Assignee;
   offer: Offer;
@@ -77,9 +83,11 @@ export class PoolDispatcher {
   private rotation = 0;
   private notBefore = 0;
   private dirty = false;
-  /** The store has been asked something and has not answered. */
-  private isCalling = false;
+  /** Calls that the store has not answered. */
+  private calls = 0;
   private loop: Promise<void> | undefined;
+  /** A second call under way beside those of the loop. */
+  private beside: Promise<void> | undefined;
   private claiming = true;
   private stopped = false;
 
@@ -106,7 +114,7 @@ export class PoolDispatcher {
    * for it, or all pools of a worker would wait for that call. It still has the next turn.
    */
   get hasAppetite(): boolean {
-    return this.appetite && this.claiming && !this.isCalling && this.assignees.size > 0 && !this.isBackingOff();
+    return this.appetite && this.claiming && this.calls === 0 && this.assignees.size > 0 && !this.isBackingOff();
   }
 
   /** As far as is known: jobs were waiting when it was last looked at. */
@@ -116,7 +124,7 @@ export class PoolDispatcher {
 
   /** No worker here is for it, and nothing is left to be done. */
   get isUnused(): boolean {
-    return this.assignees.size === 0 && this.unrecorded === 0 && this.loop === undefined;
+    return this.assignees.size === 0 && this.unrecorded === 0 && !this.loop && !this.beside;
   }
 
   /** Reports that the store does not have yet. */
@@ -167,12 +175,13 @@ export class PoolDispatcher {
   report(from: Assignee, ref: AttemptRef, report: Settlement | GiveBack): void {
     this.reports.add(from, ref, report);
     this.wake();
+    this.beside ??= this.isWorthASecond() ? this.runBeside() : undefined;
   }
 
   /** Claims nothing more; resolves when no claim is under way. Reports are still brought in. */
   async stopClaims(): Promise<void> {
     this.claiming = false;
-    await this.loop;
+    await Promise.all([this.loop, this.beside]);
   }
 
   /** Ends it; what is unrecorded stays with its workers. */
@@ -185,7 +194,7 @@ export class PoolDispatcher {
     for (const assignee of [...this.assignees]) {
       this.detach(assignee);
     }
-    await this.loop;
+    await Promise.all([this.loop, this.beside]);
   }
 
   private onNews(events: readonly PoolEvent[]): void {
@@ -232,11 +241,30 @@ export class PoolDispatcher {
     this.loop = undefined;
   }
 
+  /** While the loop waits for an answer; what is out of the ordinary is left to the loop. */
+  private isWorthASecond(): boolean {
+    const isOrdinary = !this.reports.isCautious && !this.isBackingOff();
+    return this.calls > 0 && isOrdinary && this.reports.unsent >= WORTH_A_SECOND_CALL;
+  }
+
+  private async runBeside(): Promise<void> {
+    // What arrives in the same tick belongs to the same turn.
+    await Promise.resolve();
+    while (this.isWorthASecond()) {
+      await this.turn();
+    }
+    // In the same tick as the last look.
+    this.beside = undefined;
+    if (this.dirty) {
+      this.wake();
+    }
+  }
+
   /** False: the store does not answer; a timer goes on. */
   private async bringIn(flush: () => Promise<FlushState>): Promise<boolean> {
-    this.isCalling = this.reports.size > 0;
+    this.calls += 1;
     const state = await flush();
-    this.isCalling = false;
+    this.calls -= 1;
     if (state === 'failed') {
       this.backOff();
       return false;
@@ -261,17 +289,14 @@ export class PoolDispatcher {
     }
     this.recoveryIsDue = false;
     this.appetite = false;
-    this.isCalling = true;
+    this.calls += 1;
     try {
       const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
-      const { claimed, more } = await this.reports.settleAndClaim(wants);
-      this.isCalling = false;
+      const { claimed, more } = await this.reports.settleAndClaim(wants).finally(() => (this.calls -= 1));
       this.dirty ||= more;
       this.claimed(taken, claimed);
     } catch (error) {
       this.onClaimFailed(taken, error);
-    } finally {
-      this.isCalling = false;
     }
   }
 

@@ -47,6 +47,11 @@ export class PoolReports {
     return this.settlements.size + this.giveBacks.size;
   }
 
+  /** Settlements that no call carries. */
+  get unsent(): number {
+    return this.settlements.unsent;
+  }
+
   /** Settlements are sent one by one, and nothing with them: a batch of them was refused. */
   get isCautious(): boolean {
     return this.settlements.isCautious;
@@ -74,8 +79,8 @@ export class PoolReports {
    */
   async settleAndClaim(wants: readonly ClaimWant[]): Promise<{ claimed: ClaimReply; more: boolean }> {
     const { store } = this.deps;
-    if (this.settlements.size === 0 || this.isCautious) {
-      return { claimed: await store.claim(this.pool, wants), more: this.settlements.size > 0 };
+    if (this.settlements.unsent === 0 || this.isCautious) {
+      return { claimed: await store.claim(this.pool, wants), more: this.settlements.unsent > 0 };
     }
     const answer = createDeferred<ClaimReply>();
     // Whatever becomes of it is heard once: by who awaits the answer, below.

@@ -9,19 +9,37 @@ const entry = (attemptId: string, bytes = 10, report = attemptId): ReportEntry<s
   report,
   bytes,
   refusals: 0,
+  isSent: false,
 });
 
 describe('ReportBuffer', () => {
-  it('answers the oldest, as many as one call takes, until they are removed', () => {
+  it('sends the oldest, as many as one call takes, each in one call at a time', () => {
     const buffer = new ReportBuffer<string>(LIMITS);
-    const [a, b] = [entry('a', 40), entry('b', 40)];
-    buffer.add(a);
-    buffer.add(b);
+    const [a, b, c] = [entry('a', 40), entry('b', 40), entry('c', 20)];
+    [a, b, c].forEach((each) => buffer.add(each));
 
-    expect(buffer.next()).toEqual([a]);
+    expect(buffer.send()).toEqual([a]);
+    expect(buffer.send(1)).toEqual([b]);
+    expect([buffer.size, buffer.unsent]).toEqual([3, 1]);
     buffer.remove(a);
 
-    expect(buffer.next()).toEqual([b]);
+    expect(buffer.send()).toEqual([c]);
+    expect([buffer.size, buffer.unsent]).toEqual([2, 0]);
+  });
+
+  it('sends again, in its place, what did not arrive', () => {
+    const buffer = new ReportBuffer<string>(LIMITS);
+    const [a, b] = [entry('a'), entry('b')];
+    buffer.add(a);
+    buffer.add(b);
+    const sent = buffer.send(1);
+    buffer.unsend(sent);
+
+    expect(buffer.unsent).toBe(2);
+    expect(buffer.send()).toEqual([a, b]);
+    buffer.remove(a);
+    buffer.unsend([a]);
+    expect(buffer.unsent).toBe(0);
   });
 
   it('takes no more than its limits', () => {
@@ -40,11 +58,13 @@ describe('ReportBuffer', () => {
     const first = entry('a', 10, 'first');
     const again = entry('a', 10, 'again');
     buffer.add(first);
+    buffer.send();
     buffer.add(again);
 
     buffer.remove(first);
 
-    expect(buffer.next()).toEqual([again]);
+    expect(buffer.unsent).toBe(1);
+    expect(buffer.send()).toEqual([again]);
     expect(buffer.size).toBe(1);
   });
 });

@@ -11,6 +11,8 @@ export interface ReportEntry<Report> {
   bytes: number;
   /** How often it was refused when it was sent alone. */
   refusals: number;
+  /** It is on its way to the store. */
+  isSent: boolean;
 }
 
 export interface ReportLimits {
@@ -30,11 +32,17 @@ export const DEFAULT_REPORT_LIMITS: ReportLimits = {
 export class ReportBuffer<Report> {
   private readonly entries = new Map<string, ReportEntry<Report>>();
   private bytes = 0;
+  private sent = 0;
 
   constructor(private readonly limits: ReportLimits = DEFAULT_REPORT_LIMITS) {}
 
   get size(): number {
     return this.entries.size;
+  }
+
+  /** Those that are not on their way. */
+  get unsent(): number {
+    return this.entries.size - this.sent;
   }
 
   get hasRoom(): boolean {
@@ -50,30 +58,49 @@ export class ReportBuffer<Report> {
     if (isFull || (bytes > this.limits.maxBytes && this.entries.size > 0)) {
       return false;
     }
+    this.sent -= earlier?.isSent === true ? 1 : 0;
     this.entries.set(attemptId, entry);
     this.bytes = bytes;
     return true;
   }
 
-  /** The oldest ones, as many as one call takes. They stay until `remove`. */
-  next(maxEntries: number = MAX_BATCH): ReportEntry<Report>[] {
+  /** The oldest ones that are not on their way, as many as one call takes: now they are. They stay until `remove`. */
+  send(maxEntries: number = MAX_BATCH): ReportEntry<Report>[] {
     const batch: ReportEntry<Report>[] = [];
     let bytes = 0;
     for (const entry of this.entries.values()) {
+      if (entry.isSent) {
+        continue;
+      }
       bytes += entry.bytes;
       if (batch.length >= maxEntries || (batch.length > 0 && bytes > this.limits.maxBatchBytes)) {
         break;
       }
       batch.push(entry);
     }
+    batch.forEach((entry) => (entry.isSent = true));
+    this.sent += batch.length;
     return batch;
+  }
+
+  /** They did not arrive: to be sent again. */
+  unsend(batch: readonly ReportEntry<Report>[]): void {
+    for (const entry of batch) {
+      this.sent -= this.isKept(entry) && entry.isSent ? 1 : 0;
+      entry.isSent = false;
+    }
   }
 
   /** One that was replaced meanwhile stays: it is answered to whoever sent it last. */
   remove(entry: ReportEntry<Report>): void {
-    if (this.entries.get(entry.ref.attemptId) === entry) {
+    if (this.isKept(entry)) {
       this.entries.delete(entry.ref.attemptId);
       this.bytes -= entry.bytes;
+      this.sent -= entry.isSent ? 1 : 0;
     }
+  }
+
+  private isKept(entry: ReportEntry<Report>): boolean {
+    return this.entries.get(entry.ref.attemptId) === entry;
   }
 }

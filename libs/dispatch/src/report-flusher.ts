@@ -42,9 +42,14 @@ export class ReportFlusher<Report> {
     return this.buffer.size;
   }
 
+  /** Those that no call carries. */
+  get unsent(): number {
+    return this.buffer.unsent;
+  }
+
   /** Bounded: what finds no room is left with the worker, which is asked for it again when there is some. */
   add(from: Assignee, ref: AttemptRef, report: Report): void {
-    if (!this.buffer.add({ from, ref, report, bytes: this.params.bytesOf(report), refusals: 0 })) {
+    if (!this.buffer.add({ from, ref, report, bytes: this.params.bytesOf(report), refusals: 0, isSent: false })) {
       this.overflowed.add(from);
     }
   }
@@ -56,7 +61,7 @@ export class ReportFlusher<Report> {
 
   /** One call at most. Default: by the `send` of this flusher. */
   async flush(send?: ReportFlusherParams<Report>['send']): Promise<FlushState> {
-    const batch = this.buffer.next(this.alone > 0 ? 1 : REPORTS_PER_CALL);
+    const batch = this.buffer.send(this.alone > 0 ? 1 : REPORTS_PER_CALL);
     if (batch.length === 0) {
       return 'empty';
     }
@@ -67,11 +72,12 @@ export class ReportFlusher<Report> {
       this.isLate = false;
       this.record(batch, verdicts);
     } catch (error) {
+      this.buffer.unsend(batch);
       this.onFailure(batch, error);
       return 'failed';
     }
     this.askAgain();
-    return this.buffer.size > 0 ? 'more' : 'empty';
+    return this.buffer.unsent > 0 ? 'more' : 'empty';
   }
 
   private record(batch: readonly ReportEntry<Report>[], verdicts: readonly SettleVerdict[]): void {

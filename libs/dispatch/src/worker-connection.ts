@@ -8,7 +8,7 @@ import type {
   WorkerMessage,
 } from '@orchestrator/proto-types';
 import { VerdictKind } from '@orchestrator/proto-types';
-import type { ClaimedJob, PendingOrder } from '@orchestrator/queue';
+import type { ClaimedJob, PendingOrder, Settlement } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { Assignee, Offer } from './assignee.js';
@@ -336,6 +336,8 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   }
 
   private onReports(reports: readonly WireReport[], hello: Hello): void {
+    const { session, worker } = this;
+    let holder: Settlement['holder'];
     const most = hello.held.length + MAX_STRANGE_REPORTS;
     for (const { attempt, report, number } of reports) {
       if (this.work.strangeReports > most) {
@@ -347,13 +349,14 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
         this.work.reportedNonsense();
         continue;
       }
-      const isKnown = this.work.reported(attempt.key.attemptId);
-      // A job that the store believes unowned is taken back from a lost tail only by whom we know to have it.
-      const holder =
-        isKnown && 'outcome' in report ? { session: this.session, worker: this.worker, number } : undefined;
       // Who knows the name of an attempt of another session must not end it.
-      const told = { ...report, by: this.session, ...(holder === undefined ? {} : { holder }) };
-      this.deps.pools.of(attempt.pool).report(this, attempt.ref, told);
+      report.by = session;
+      // A job that the store believes unowned is taken back from a lost tail only by whom we know to have it.
+      if (this.work.reported(attempt.key.attemptId) && 'outcome' in report) {
+        holder = holder?.number === number ? holder : { session, worker, number };
+        report.holder = holder;
+      }
+      this.deps.pools.of(attempt.pool).report(this, attempt.ref, report);
     }
   }
 

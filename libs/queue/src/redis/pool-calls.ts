@@ -55,6 +55,11 @@ export class PoolCalls {
     this.clientId = params.random.hex(8);
   }
 
+  /** A writing call of this pool is under way. */
+  isBusy(pool: string): boolean {
+    return this.#lines.has(pool);
+  }
+
   /**
    * Sends a script of a pool when all earlier ones of that pool have settled.
    * @throws {StoreUnavailableError} not confirmed in time, or too many wait

@@ -96,6 +96,8 @@ export class RedisQueueStore implements QueueStore {
   readonly #control: RedisClient;
   readonly #keys: QueueKeys;
   readonly #calls: PoolCalls;
+  /** A client of its own, for what need not wait for the one under way. */
+  readonly #beside: PoolCalls;
   readonly #random: Random;
   readonly #batches: Batches;
   readonly #idempotency: IdempotencyKeys;
@@ -113,6 +115,7 @@ export class RedisQueueStore implements QueueStore {
     this.#random = params.random;
     this.#clock = params.clock;
     this.#calls = new PoolCalls({ ...params, keys: this.#keys });
+    this.#beside = new PoolCalls({ ...params, keys: this.#keys });
     const own = { redis: this.#redis, control: this.#control, keys: this.#keys, calls: this.#calls };
     this.#batches = new Batches(own);
     this.#idempotency = new IdempotencyKeys(own);
@@ -139,12 +142,12 @@ export class RedisQueueStore implements QueueStore {
 
   async claim(pool: string, wants: readonly ClaimWant[]): Promise<ClaimReply> {
     requireBatch('wants', wants);
-    return this.#calls.write(pool, claim, { claimId: this.#random.hex(8), wants }, { resend: false });
+    return this.#free(pool).write(pool, claim, { claimId: this.#random.hex(8), wants }, { resend: false });
   }
 
   async settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]> {
     requireBatch('ends', ends);
-    return this.#calls.write(pool, settle, this.#toSettle(ends), { resend: true });
+    return this.#free(pool).write(pool, settle, this.#toSettle(ends), { resend: true });
   }
 
   async turn(pool: string, ends: readonly Settlement[], wants: readonly ClaimWant[]): Promise<TurnReply> {
@@ -152,7 +155,7 @@ export class RedisQueueStore implements QueueStore {
     requireBatch('wants', wants);
     // Together no more than one of them alone: the time that a script takes is bounded.
     const claims = { claimId: this.#random.hex(8), wants, most: Math.max(LEAST_CLAIMED, MAX_BATCH - ends.length) };
-    return this.#calls.write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
+    return this.#free(pool).write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
   }
 
   async giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]> {
@@ -337,6 +340,11 @@ export class RedisQueueStore implements QueueStore {
       }
     });
     this.#noteRegistered(pool);
+  }
+
+  /** Of the two channels the one that can send at once. */
+  #free(pool: string): PoolCalls {
+    return this.#calls.isBusy(pool) && !this.#beside.isBusy(pool) ? this.#beside : this.#calls;
   }
 
   #noteRegistered(pool: string): void {

@@ -1,3 +1,4 @@
+import type { AttemptEnd } from '@orchestrator/core';
 import type { ScriptArgument } from '@orchestrator/redis';
 
 import type { Settlement, SettleVerdict } from '../../store.js';
@@ -32,13 +33,10 @@ export function toVerdicts(raw: unknown, count: number): SettleVerdict[] {
 /** What the script reads from its own fourth argument on. */
 export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgument[] {
   const kinds = new Kinds();
-  const jsons = new Map<string, number>();
+  const jsons = new Jsons();
   const args: ScriptArgument[] = [];
   for (const end of ends) {
-    const json = JSON.stringify(end.end);
-    const position = jsons.get(json) ?? jsons.size + 1;
-    jsons.set(json, position);
-    args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), position);
+    args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), jsons.positionOf(end.end));
     if (end.outcome === 'failed') {
       const random = 'random' in end ? end.random : 0;
       args.push(Number(end.retryable), Number(end.wasFrozen), end.end.exitCode ?? '', random);
@@ -47,16 +45,54 @@ export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgume
       args.push(stream, offset, sequence, data);
     }
   }
-  return [outputCapBytes, ...kinds.args(), jsons.size, ...jsons.keys(), ends.length, ...args];
+  return [outputCapBytes, ...kinds.args(), ...jsons.args(), ends.length, ...args];
+}
+
+/** The ends themselves as JSON: equal ones are sent once. */
+class Jsons {
+  readonly #positions = new Map<string, number>();
+  #last: AttemptEnd | undefined;
+  #lastPosition = 0;
+
+  /** From 1. */
+  positionOf(end: AttemptEnd): number {
+    if (end !== this.#last) {
+      const json = JSON.stringify(end);
+      this.#last = end;
+      this.#lastPosition = this.#positions.get(json) ?? this.#positions.size + 1;
+      this.#positions.set(json, this.#lastPosition);
+    }
+    return this.#lastPosition;
+  }
+
+  args(): ScriptArgument[] {
+    return [this.#positions.size, ...this.#positions.keys()];
+  }
 }
 
 /** What most ends of a call have in common is sent once. */
 class Kinds {
   readonly #args: ScriptArgument[] = [];
   readonly #positions = new Map<string, number>();
+  #last: Settlement | undefined;
+  #lastPosition = 0;
 
   /** From 1. */
-  positionOf({ by = '', holder, outcome, output }: Settlement): number {
+  positionOf(end: Settlement): number {
+    const last = this.#last;
+    const isAsLast =
+      last?.by === end.by &&
+      last?.holder === end.holder &&
+      last?.outcome === end.outcome &&
+      last.output.length === end.output.length;
+    if (!isAsLast) {
+      this.#last = end;
+      this.#lastPosition = this.#find(end);
+    }
+    return this.#lastPosition;
+  }
+
+  #find({ by = '', holder, outcome, output }: Settlement): number {
     const { session = '', worker = '', number = 0 } = holder ?? {};
     const key = `${by} ${session} ${worker} ${number} ${outcome} ${output.length}`;
     const known = this.#positions.get(key);
