@@ -21,6 +21,7 @@ export class HttpConnection {
   readonly #host: string;
   #received = '';
   #waiting: Waiting | undefined;
+  #isOpen = true;
 
   constructor(url: URL) {
     this.#host = url.host;
@@ -29,6 +30,10 @@ export class HttpConnection {
     this.#socket.on('data', (text: string) => this.#accept(text));
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => this.#fail(new Error('the server closed the connection')));
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   request(method: string, path: string, body = ''): Promise<HttpAnswer> {
@@ -42,6 +47,7 @@ export class HttpConnection {
   }
 
   close(): void {
+    this.#isOpen = false;
     this.#socket.destroy();
   }
 
@@ -65,6 +71,7 @@ export class HttpConnection {
   }
 
   #fail(error: Error): void {
+    this.#isOpen = false;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.reject(error);

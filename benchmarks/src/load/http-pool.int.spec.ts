@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { HttpConnection } from './http-connection.js';
 import { HttpPool } from './http-pool.js';
 
 let server: Server;
@@ -54,6 +55,17 @@ describe('HttpPool', () => {
 
   it('refuses another status than the one expected, with its text', async () => {
     await expect(pool.request('GET', '/no', 200)).rejects.toThrow(/GET \/no answered 503, not 200: GET \/no/);
+  });
+
+  it('knows when the server has closed a connection that nobody uses', async () => {
+    const connection = new HttpConnection(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
+    await connection.request('GET', '/a');
+    expect(connection.isOpen).toBe(true);
+
+    server.closeAllConnections();
+    while (connection.isOpen) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 
   it('fails what is open when the server goes away', async () => {
