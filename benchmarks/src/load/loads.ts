@@ -22,6 +22,8 @@ export interface BulkLoad extends SingleLoad {
 
 export interface PacedLoad extends Load {
   perSecond: number;
+  /** Each job's result is asked for, by a request of its own. */
+  results: boolean;
 }
 
 export interface SingleLoaded {
@@ -39,6 +41,7 @@ export interface BulkLoaded extends SingleLoaded {
 export interface PacedLoaded {
   sentMs: number[];
   acceptedMs: number[];
+  /** NaN where results were not asked for. */
   resultMs: number[];
 }
 

@@ -24,7 +24,7 @@ export async function startLatency(
 ): Promise<Starts> {
   const url = product.api.address;
   const shape = { kind: 'handler', name: 'noop', pools: [pool] } as const;
-  const { sentMs } = await generator.paced({ url, from: 0, count, perSecond, shape });
+  const { sentMs } = await generator.paced({ url, from: 0, count, perSecond, shape, results: true });
   const page = await ledger();
   requireOnceEach(page, count, `latency in pool ${pool}`);
   const starts = sentMs.map((sent, index) => (page.startsMs[index] ?? NaN) - sent);

@@ -17,25 +17,34 @@ interface Times {
 
 const ours: Participant = {
   id: 'ours',
-  title: 'ours: POST, one scheduler, one worker; the result by GET ?wait',
+  title: 'ours: POST, one scheduler, one worker; then the same with the result of each by GET ?wait',
   run: (run) =>
     withProduct(run, { workers: 1 }, async (product, generator) => {
       const [count, warmUp] = [run.jobs(JOBS), run.jobs(WARM_UP)];
       const load = { url: product.api.address, from: 0, perSecond: PER_SECOND };
+      const forget = (): Promise<unknown> => Promise.all(product.ears.map((ear) => ear.reset()));
       const shape = { kind: 'handler', name: 'noop' } as const;
-      await generator.paced({ ...load, count: warmUp, shape });
+      await generator.paced({ ...load, count: warmUp, shape, results: true });
       requireOnceEach(await product.ledger(), warmUp, 'latency, to warm up');
-      await Promise.all(product.ears.map((ear) => ear.reset()));
+      await forget();
+
       const before = product.cpuUs();
-      const times = await generator.paced({ ...load, count, shape });
+      const submitted = await generator.paced({ ...load, count, shape, results: false });
       const after = product.cpuUs();
       await checkProduct(product, run, warmUp + count);
+      const starts = await product.ledger();
+      requireOnceEach(starts, count, 'latency to the start');
+      await forget();
+
+      const awaited = await generator.paced({ ...load, count, shape, results: true });
+      await checkProduct(product, run, warmUp + 2 * count);
       const ledger = await product.ledger();
-      requireOnceEach(ledger, count, 'latency');
-      const accepted = times.acceptedMs.map((each, index) => each - (times.sentMs[index] ?? NaN));
+      requireOnceEach(ledger, count, 'latency to the result');
       return {
-        ...toFigures(times, ledger),
-        acceptedP50Ms: quantile(accepted, 0.5),
+        ...startsOf(submitted.sentMs, starts),
+        acceptedP50Ms: quantile(between(submitted.sentMs, submitted.acceptedMs), 0.5),
+        ...resultsOf(awaited),
+        awaitedStartP50Ms: startsOf(awaited.sentMs, ledger).startP50Ms,
         schedulerUs: (after.schedulers - before.schedulers) / count,
         workerUs: (after.workers - before.workers) / count,
       };
@@ -56,18 +65,22 @@ async function pacedPeer(peer: QueuePeer, run: Run): Promise<Figures> {
   await peer.check(warmUp);
   const times = await peer.paced({ count, perSecond: PER_SECOND, concurrency: CONCURRENCY });
   await peer.check(count);
-  return toFigures(times, await peer.ledger());
+  return { ...startsOf(times.sentMs, await peer.ledger()), ...resultsOf(times) };
 }
 
-function toFigures({ sentMs, resultMs }: Times, { startsMs }: LedgerPage): Figures {
-  const starts = sentMs.map((sent, index) => (startsMs[index] ?? NaN) - sent);
-  const results = sentMs.map((sent, index) => (resultMs[index] ?? NaN) - sent);
-  return {
-    startP50Ms: quantile(starts, 0.5),
-    startP99Ms: quantile(starts, 0.99),
-    resultP50Ms: quantile(results, 0.5),
-    resultP99Ms: quantile(results, 0.99),
-  };
+function startsOf(sentMs: readonly number[], { startsMs }: LedgerPage): { startP50Ms: number; startP99Ms: number } {
+  const starts = between(sentMs, startsMs);
+  return { startP50Ms: quantile(starts, 0.5), startP99Ms: quantile(starts, 0.99) };
+}
+
+function resultsOf({ sentMs, resultMs }: Times): Figures {
+  const results = between(sentMs, resultMs);
+  return { resultP50Ms: quantile(results, 0.5), resultP99Ms: quantile(results, 0.99) };
+}
+
+/** By number of the job. */
+function between(fromMs: readonly number[], toMs: readonly number[]): number[] {
+  return fromMs.map((from, index) => (toMs[index] ?? NaN) - from);
 }
 
 const ratio = (figure: string, title: string, goal = '', must?: number, star?: number): Comparison => ({
