@@ -2,6 +2,7 @@ import { Outcome, ReturnReason } from '@orchestrator/proto-types';
 
 import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
+import { StandingClock } from './testing/standing-clock.js';
 
 describe('assigning jobs and recording results', () => {
   let bench: DispatchBench;
@@ -36,6 +37,45 @@ describe('assigning jobs and recording results', () => {
     const [ulid] = await t.submit(1);
 
     expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
+  });
+
+  it('claims behind a submission of its own, without news of it', async () => {
+    const deaf = { subscribe: () => () => undefined };
+    const clock = new StandingClock();
+    const { dispatch } = await t.scheduler({ news: deaf, clock, duties: false });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.grant(1);
+    clock.stand();
+    const [ulid = ''] = await t.submit(1);
+
+    // Again: a claim of before may be under way, and it is the news that count then.
+    const submitted = async (): Promise<number> => {
+      dispatch.submitting('default', [ulid]);
+      return worker.assigned;
+    };
+    await t.until('the job is assigned', submitted, (assigned) => assigned === 1);
+    clock.go();
+
+    expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
+  });
+
+  it('assigns each job once where a claim behind its submission and the news of it meet', async () => {
+    const { dispatch } = await t.scheduler();
+    const worker = await new ScriptedWorker({ slots: 1 }).connect(dispatch);
+    worker.work(1, () => undefined);
+
+    for (let i = 0; i < 100; i += 1) {
+      const stored = t.submit(1);
+      dispatch.submitting('default', ['no such job']);
+      dispatch.submitting('default', await stored);
+    }
+
+    await t.until(
+      '100 jobs succeed',
+      () => t.store.counts('default'),
+      ({ succeeded }) => succeeded === 100,
+    );
+    expect(worker.assigned).toBe(100);
   });
 
   it('never exceeds the credit, however much is queued', async () => {

@@ -87,6 +87,8 @@ export interface Dispatch {
   acceptOutput(message: OutputMessage, signal: AbortSignal, writer?: OutputWriter): Promise<OutputAck>;
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
+  /** These jobs are just being sent to the store, from here: what is free takes them without waiting for the news. */
+  submitting(pool: string, ulids: readonly string[]): void;
   /** A session that said Hello here and is not: its stream has broken, it is suspect. */
   isServing(session: string): boolean;
   /** How many workers are served here. */
@@ -171,6 +173,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     acceptOutput: (message, signal, writer) => output.accept(message, signal, writer),
     gone: (will) => acceptLastWill(willDeps, will),
+    submitting: (pool, ulids) => pools.submitting(pool, ulids),
     isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,
     knownPools: () => pools.list().length,

@@ -2,7 +2,6 @@ import type { Clock, Random, Timer } from '@orchestrator/core';
 import type { SessionRegistry } from '@orchestrator/heartbeat';
 import type { AttemptRef } from '@orchestrator/proto-types';
 import {
-  type ClaimedJob,
   type ClaimReply,
   type GiveBack,
   MAX_BATCH,
@@ -13,8 +12,10 @@ import {
 } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
-import type { Assignee, Offer } from './assignee.js';
+import type { Assignee } from './assignee.js';
 import type { DispatchCounters } from './counters.js';
+import { deliver, type Taken } from './deliver.js';
+import { ForeseenJobs } from './foreseen-jobs.js';
 import { OrderTeller } from './order-teller.js';
 import type { PoolEvent, PoolNews } from './pool-news.js';
 import { PoolRecoveryWatch } from './pool-recovery-watch.js';
@@ -54,11 +55,6 @@ const MAX_UNRECORDED = 2 * MAX_BATCH;
  */
 const WORTH_A_SECOND_CALL = 75;
 
-interface Taken {
-  assignee: Assignee;
-  offer: Offer;
-}
-
 /**
  * Moves the jobs of one pool between the store and the workers connected here. One loop: a turn brings in what was
  * reported since the last one, then claims for everybody who has credit. A turn starts at once when nothing is under way,
@@ -71,6 +67,7 @@ export class PoolDispatcher {
   private readonly recovery: PoolRecoveryWatch;
   private readonly delay: RetryDelay;
   private readonly pace: TurnPace;
+  private readonly foreseen = new ForeseenJobs();
   private readonly logger: Logger;
   private unsubscribe: (() => void) | undefined;
   private poll: Timer | undefined;
@@ -167,6 +164,17 @@ export class PoolDispatcher {
     this.wake();
   }
 
+  /**
+   * These are on their way into the store, by this scheduler: where a slot is free and nothing else waits, the claim goes
+   * right behind them, half a round trip before the news come.
+   */
+  submitting(ulids: readonly string[]): void {
+    if (this.calls === 0 && this.queued === 0 && this.claiming && this.hasFreeSlot()) {
+      this.foreseen.add(ulids);
+      this.hurry();
+    }
+  }
+
   /** Somebody else has looked. */
   sawQueued(queued: number): void {
     this.queued = queued;
@@ -198,7 +206,8 @@ export class PoolDispatcher {
   }
 
   private onNews(events: readonly PoolEvent[]): void {
-    if (events.some(({ type }) => WAITING_EVENTS.has(type))) {
+    const waiting = events.filter(({ type }) => WAITING_EVENTS.has(type));
+    if (waiting.filter(({ ulid }) => this.foreseen.announced(ulid, this.calls > 0)).length > 0) {
       this.hurry();
     }
     if (events.some(({ type }) => type === 'cancel')) {
@@ -237,6 +246,7 @@ export class PoolDispatcher {
         await this.turn();
       }
     }
+    this.appetite ||= this.foreseen.missed();
     // In the same tick as the last look at `dirty`: a wake is never lost.
     this.loop = undefined;
   }
@@ -304,9 +314,14 @@ export class PoolDispatcher {
     this.delay.reset();
     this.queued = reply.queued;
     // What came while the answer was under way has set it again. An empty answer is believed until something changes.
-    this.appetite ||= reply.queued > 0 && reply.jobs.length > 0;
+    this.foreseen.claimed(reply.jobs);
+    this.appetite ||= this.foreseen.missed() || (reply.queued > 0 && reply.jobs.length > 0);
     this.dirty ||= this.appetite;
-    this.deliver(taken, reply);
+    deliver(this.pool, taken, reply);
+    this.deps.counters.assigned += reply.jobs.length;
+    if (reply.nextDueInMs !== undefined) {
+      this.deps.onNextDue(this.pool, reply.nextDueInMs);
+    }
     this.recovery.heard(reply.recovery);
   }
 
@@ -337,29 +352,6 @@ export class PoolDispatcher {
       }
     }
     return taken;
-  }
-
-  private deliver(taken: readonly Taken[], reply: ClaimReply): void {
-    const bySession = new Map<string, ClaimedJob[]>();
-    for (const job of reply.jobs) {
-      const jobs = bySession.get(job.session);
-      if (jobs === undefined) {
-        bySession.set(job.session, [job]);
-      } else {
-        jobs.push(job);
-      }
-    }
-    this.deps.counters.assigned += reply.jobs.length;
-    const refused = new Set(reply.refused);
-    for (const { assignee, offer } of taken) {
-      assignee.assign(this.pool, offer.epoch, offer.max, bySession.get(assignee.session) ?? []);
-      if (refused.has(assignee.session)) {
-        assignee.rehello(`its gate in pool "${this.pool}" is not open for epoch ${offer.epoch}`);
-      }
-    }
-    if (reply.nextDueInMs !== undefined) {
-      this.deps.onNextDue(this.pool, reply.nextDueInMs);
-    }
   }
 
   /** It may have been carried out, and is never repeated: who was named must say what arrived. */

@@ -35,6 +35,11 @@ export class PoolDispatchers {
     this.byPool.get(pool)?.hurry();
   }
 
+  /** These jobs are just being sent to the store, from here. */
+  submitting(pool: string, ulids: readonly string[]): void {
+    this.byPool.get(pool)?.submitting(ulids);
+  }
+
   /** How many jobs wait in a pool, as somebody has just seen. */
   sawQueued(pool: string, queued: number): void {
     this.byPool.get(pool)?.sawQueued(queued);
