@@ -18,6 +18,8 @@ export type AttemptState =
 export interface Attempt {
   readonly ref: AttemptRef;
   readonly spec: JobSpec;
+  /** The same as it arrived. */
+  readonly specJson: string;
   readonly number: number;
   readonly traceparent: string;
   /** Monotonic. */
@@ -30,7 +32,7 @@ export interface Attempt {
   cancelling: boolean;
 }
 
-export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'number' | 'traceparent' | 'arrivedAtMs'>;
+export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'specJson' | 'number' | 'traceparent' | 'arrivedAtMs'>;
 
 const HELD_STATES: Partial<Record<AttemptState, HeldState>> = {
   waiting: HeldState.RUNNING,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { MAX_RESULT_BYTES } from '@orchestrator/core';
 
-import { toText } from '../testing/executor-harness.js';
+import { eventually, toText } from '../testing/executor-harness.js';
 import { fixtureModule, startHandlers, stopHandlers } from '../testing/handler-harness.js';
 
 afterEach(stopHandlers);
@@ -70,6 +70,18 @@ describe('HandlerRunner: results', () => {
     expect(Math.max(...ends.map(({ startedAtWallMs }) => startedAtWallMs))).toBeLessThan(
       Math.min(...ends.map(({ startedAtWallMs, durationMs }) => startedAtWallMs + durationMs)),
     );
+    await eventually(1_000, () => busy.at(-1) === false);
+    expect(busy).toEqual([true, false]);
+  });
+
+  it('is busy all along with short ones that follow one another', async () => {
+    const { busy, runToEnd } = await startHandlers();
+
+    await runToEnd('nothing');
+    await runToEnd('nothing');
+
+    expect(busy).toEqual([true]);
+    await eventually(1_000, () => busy.at(-1) === false);
     expect(busy).toEqual([true, false]);
   });
 
@@ -158,6 +170,7 @@ describe('HandlerRunner: ending a handler', () => {
       expect((await lost).attemptIds).toEqual([innocent]);
       expect((await ended(attempt)).end.failure?.reason).toBe('timeout');
       expect((await runToEnd('add', { a: 1, b: 1 })).end.result).toBe(2);
+      await eventually(1_000, () => busy.at(-1) === false);
       expect(busy).toEqual([true, false, true, false]);
     },
   );
@@ -248,6 +261,7 @@ describe('HandlerRunner: ending a handler', () => {
 
     await runToEnd('nothing', undefined, { onLeaseLost: 'freeze' });
 
+    await eventually(1_000, () => busy.at(-1) === false);
     expect(busy).toEqual([true, false]);
   });
 
