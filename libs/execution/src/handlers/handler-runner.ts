@@ -30,7 +30,8 @@ export interface HandlerRunnerParams {
   entry?: string;
 }
 
-type SettledHandler = Omit<Extract<FromThread, { kind: 'settled' }>, 'kind' | 'attemptId' | 'counts'> & Pick<HandlerEndParams, 'counts'>;
+type SettledHandler = Omit<Extract<FromThread, { kind: 'settled' }>, 'kind' | 'attemptId' | 'counts'> &
+  Pick<HandlerEndParams, 'counts'>;
 
 const THREAD_ENDED = 'its thread was ended to stop a handler that did not heed its signal';
 /** What a handler hears that is killed, and how long it may heed that before its thread, with all others, is ended. */

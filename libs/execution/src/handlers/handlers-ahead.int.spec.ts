@@ -25,7 +25,7 @@ describe('HandlerRunner: ahead of its slots', () => {
     await ended(ids.at(-1)!);
 
     expect(ends.map(({ attemptId }) => attemptId)).toEqual(ids);
-    expect(ends.every(({ end }, i) => end.result === i + 1)).toBe(true);
+    expect(ends.every(({ resultJson }, i) => resultJson === String(i + 1))).toBe(true);
   });
 
   it('takes back what has not started, also while a handler blocks the thread', async () => {
@@ -37,7 +37,7 @@ describe('HandlerRunner: ahead of its slots', () => {
     expect([runner.recall(blocks), runner.recall(waits)]).toEqual([false, true]);
 
     expect((await ended(blocks)).outcome).toBe('succeeded');
-    expect((await ended(run('add', { a: 2, b: 2 }))).end.result).toBe(4);
+    expect((await ended(run('add', { a: 2, b: 2 }))).resultJson).toBe('4');
     expect(ends.map(({ attemptId }) => attemptId)).not.toContain(waits);
   });
 
@@ -62,7 +62,7 @@ describe('HandlerRunner: ahead of its slots', () => {
 
     expect(await given).toEqual([waits]);
     expect((await ended(ignores)).end.failure?.reason).toBe('timeout');
-    expect((await runToEnd('add', { a: 1, b: 1 })).end.result).toBe(2);
+    expect((await runToEnd('add', { a: 1, b: 1 })).resultJson).toBe('2');
   });
 
   it('starts nothing after the end of its lease, and goes on with the next one', async () => {
@@ -73,6 +73,6 @@ describe('HandlerRunner: ahead of its slots', () => {
 
     runner.setLease(uptimeMs() + 60_000);
 
-    expect((await ended(waits)).end.result).toBe(3);
+    expect((await ended(waits)).resultJson).toBe('3');
   });
 });
