@@ -61,6 +61,8 @@ export class HandlerRunner {
   private cells = new SharedCells();
   private leaseUntilMs = Infinity;
   private slots = Infinity;
+  /** What the thread knows of it. */
+  private toldSlots = Infinity;
   private look: Timer | undefined;
   /** For a thread, or a cell. */
   private waiting: HandlerToRun[] = [];
@@ -90,15 +92,19 @@ export class HandlerRunner {
     }
     this.running.add(attempt, cell);
     this.busy.note(this.running.anyBound);
+    if (this.toldSlots !== this.slots) {
+      this.tellSlots();
+    }
     this.link?.run(toQueued(attempt, cell));
     this.lookLater();
   }
 
   /** So many may run at once. Without it all do. */
   setSlots(slots: number): void {
-    if (slots !== this.slots) {
-      this.slots = slots;
-      this.link?.send({ kind: 'slots', slots });
+    this.slots = slots;
+    // As long as all that it has may run by both, it need not know: a post wakes it.
+    if (slots !== this.toldSlots && this.running.size > Math.min(slots, this.toldSlots)) {
+      this.tellSlots();
     }
   }
 
@@ -106,7 +112,7 @@ export class HandlerRunner {
   setLease(untilUptimeMs: number): void {
     this.leaseUntilMs = untilUptimeMs;
     this.cells.leaseUntilMs = untilUptimeMs;
-    this.link?.send({ kind: 'slots', slots: this.slots });
+    this.tellSlots();
   }
 
   /** True: it has not started, and never will; nothing is reported. */
@@ -199,8 +205,13 @@ export class HandlerRunner {
     await link.start();
     this.cells = cells;
     this.up = !this.stopping;
-    link.send({ kind: 'slots', slots: this.slots });
+    this.tellSlots();
     this.handOver();
+  }
+
+  private tellSlots(): void {
+    this.toldSlots = this.slots;
+    this.link?.send({ kind: 'slots', slots: this.slots });
   }
 
   /** What waits for a thread or for a cell. */

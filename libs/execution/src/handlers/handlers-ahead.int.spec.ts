@@ -17,6 +17,21 @@ describe('HandlerRunner: ahead of its slots', () => {
     expect(at[4]! - at[2]!).toBeGreaterThanOrEqual(59);
   });
 
+  it('keeps to the slots of the moment, however often they change while nothing runs', async () => {
+    const { runner, run, ended } = await startHandlers();
+    for (const slots of [2, 0, 3, 1]) {
+      runner.setSlots(slots);
+    }
+    const [first, second] = await Promise.all([run('sleeps', 60), run('sleeps', 60)].map(ended));
+    expect(second!.startedAtWallMs - first!.startedAtWallMs).toBeGreaterThanOrEqual(59);
+
+    const all = ['sleeps', 'sleeps', 'sleeps'].map((handler) => run(handler, 100));
+    runner.setSlots(3);
+
+    const at = (await Promise.all(all.map(ended))).map(({ startedAtWallMs }) => startedAtWallMs);
+    expect(Math.max(...at) - Math.min(...at)).toBeLessThan(50);
+  });
+
   it('runs thousands that end at once, each of them once', async () => {
     const { runner, run, ended, ends } = await startHandlers();
     runner.setSlots(2);
