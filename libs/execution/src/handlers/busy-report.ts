@@ -7,6 +7,8 @@ const IDLE_AFTER_MS = 100;
 export class BusyReport {
   private busy = false;
   private told = false;
+  /** None has run since the timer was set. */
+  private isQuiet = false;
   private timer: Timer | undefined;
 
   constructor(
@@ -17,12 +19,10 @@ export class BusyReport {
   note(busy: boolean): void {
     this.busy = busy;
     if (busy) {
+      this.isQuiet = false;
       this.tellNow();
-    } else if (this.told) {
-      this.timer ??= this.clock.setTimer(IDLE_AFTER_MS, () => {
-        this.timer = undefined;
-        this.tellNow();
-      });
+    } else if (this.told && this.timer === undefined) {
+      this.tellLater();
     }
   }
 
@@ -32,6 +32,18 @@ export class BusyReport {
     this.timer = undefined;
     this.busy = busy;
     this.tellNow();
+  }
+
+  private tellLater(): void {
+    this.isQuiet = true;
+    this.timer = this.clock.setTimer(IDLE_AFTER_MS, () => {
+      this.timer = undefined;
+      if (this.isQuiet) {
+        this.tellNow();
+      } else if (!this.busy) {
+        this.tellLater();
+      }
+    });
   }
 
   private tellNow(): void {
