@@ -78,7 +78,9 @@ export interface ExecutorOutput {
 export interface ExecutorEnd {
   attemptId: string;
   outcome: 'succeeded' | 'failed' | 'cancelled';
-  end: AttemptEnd;
+  end: Omit<AttemptEnd, 'result'>;
+  /** What a handler returned, as JSON. */
+  resultJson?: string;
   retryable: boolean;
   /** It was frozen once. */
   wasFrozen?: boolean;

@@ -1,3 +1,4 @@
+export { WholeMessages } from './whole-messages.js';
 export type { WorkerServiceClient, WorkerServiceImplementation } from './generated/orchestrator/v1/worker.js';
 export {
   Abandon,

@@ -66,7 +66,9 @@ export class AttemptFlow {
       }
     }
     this.startWaiting();
-    this.giveBackUnstarted();
+    if (this.closed || this.unstartedTimer === undefined) {
+      this.giveBackUnstarted();
+    }
     this.params.onChange();
   }
 
@@ -82,7 +84,7 @@ export class AttemptFlow {
   }
 
   private start(attempt: Attempt): boolean {
-    const { runner, output } = this.params;
+    const { runner } = this.params;
     const ahead = runner.takesAhead(attempt.spec);
     if (ahead ? this.unheld === 0 : this.freeSlots === 0) {
       return false;
@@ -90,7 +92,6 @@ export class AttemptFlow {
     this.attempts.move(attempt, ahead ? 'queued' : 'running');
     this.attempts.handAhead(attempt, ahead);
     this.attempts.holdSlot(attempt, !ahead);
-    output.open(attempt.ref);
     runner.run(attempt);
     return true;
   }
@@ -206,8 +207,10 @@ export class AttemptFlow {
     this.startWaiting();
   }
 
+  /** Looks again when the next one is due: what arrives meanwhile is due later. */
   private giveBackUnstarted(): void {
     this.unstartedTimer?.cancel();
+    this.unstartedTimer = undefined;
     const due = [...this.takeUnstarted('queued'), ...this.takeUnstarted('waiting')];
     if (due.length > 0 && !this.closed) {
       this.params.onStalled();

@@ -1,6 +1,8 @@
 import type { JobSpec } from '@orchestrator/core';
 import { type AttemptRef, type HeldAttempt, HeldState } from '@orchestrator/proto-types';
 
+import { AttemptList } from './attempt-list.js';
+
 /**
  * - `waiting`: assigned, not started.
  * - `queued`: handed to the runner ahead of a slot; it may have started already.
@@ -18,6 +20,8 @@ export type AttemptState =
 export interface Attempt {
   readonly ref: AttemptRef;
   readonly spec: JobSpec;
+  /** The same as it arrived. */
+  readonly specJson: string;
   readonly number: number;
   readonly traceparent: string;
   /** Monotonic. */
@@ -28,9 +32,12 @@ export interface Attempt {
   /** It was handed over ahead, and has not ended. */
   ahead: boolean;
   cancelling: boolean;
+  /** Its neighbours of the same state: `AttemptList`'s. */
+  previous: Attempt | undefined;
+  next: Attempt | undefined;
 }
 
-export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'number' | 'traceparent' | 'arrivedAtMs'>;
+export type NewAttempt = Pick<Attempt, 'ref' | 'spec' | 'specJson' | 'number' | 'traceparent' | 'arrivedAtMs'>;
 
 const HELD_STATES: Partial<Record<AttemptState, HeldState>> = {
   waiting: HeldState.RUNNING,
@@ -51,14 +58,37 @@ export function isWithRunner(attempt: Attempt): boolean {
 /** What this session holds. */
 export class Attempts {
   private readonly byId = new Map<string, Attempt>();
-  private readonly byState = new Map<AttemptState, Set<Attempt>>();
+  private readonly byState: Readonly<Record<AttemptState, AttemptList>> = {
+    waiting: new AttemptList(),
+    queued: new AttemptList(),
+    running: new AttemptList(),
+    frozen: new AttemptList(),
+    flushing: new AttemptList(),
+    returning: new AttemptList(),
+    finished: new AttemptList(),
+    returned: new AttemptList(),
+    closing: new AttemptList(),
+  };
   private slotsHeld = 0;
   private handedAhead = 0;
 
-  add(attempt: NewAttempt): Attempt {
-    const added: Attempt = { ...attempt, state: 'waiting', holdsSlot: false, ahead: false, cancelling: false };
-    this.byId.set(attempt.ref.attemptId, added);
-    this.of('waiting').add(added);
+  add({ ref, spec, specJson, number, traceparent, arrivedAtMs }: NewAttempt): Attempt {
+    const added: Attempt = {
+      ref,
+      spec,
+      specJson,
+      number,
+      traceparent,
+      arrivedAtMs,
+      state: 'waiting',
+      holdsSlot: false,
+      ahead: false,
+      cancelling: false,
+      previous: undefined,
+      next: undefined,
+    };
+    this.byId.set(ref.attemptId, added);
+    this.byState.waiting.append(added);
     return added;
   }
 
@@ -67,8 +97,8 @@ export class Attempts {
   }
 
   move(attempt: Attempt, state: AttemptState): void {
-    this.of(attempt.state).delete(attempt);
-    this.of(state).add(attempt);
+    this.byState[attempt.state].remove(attempt);
+    this.byState[state].append(attempt);
     attempt.state = state;
   }
 
@@ -90,7 +120,7 @@ export class Attempts {
   remove(attempt: Attempt): void {
     if (this.byId.delete(attempt.ref.attemptId)) {
       this.handAhead(attempt, false);
-      this.of(attempt.state).delete(attempt);
+      this.byState[attempt.state].remove(attempt);
       this.holdSlot(attempt, false);
     }
   }
@@ -101,16 +131,15 @@ export class Attempts {
 
   /** The first one of this state: of those that wait, the one that was assigned first. */
   first(state: AttemptState): Attempt | undefined {
-    const [first] = this.of(state);
-    return first;
+    return this.byState[state].first;
   }
 
   in(...states: AttemptState[]): Attempt[] {
-    return states.flatMap((state) => [...this.of(state)]);
+    return states.flatMap((state) => this.byState[state].toArray());
   }
 
   countOf(...states: AttemptState[]): number {
-    return states.reduce((sum, state) => sum + this.of(state).size, 0);
+    return states.reduce((sum, state) => sum + this.byState[state].size, 0);
   }
 
   get busySlots(): number {
@@ -132,13 +161,5 @@ export class Attempts {
       const state = HELD_STATES[attempt.state];
       return state === undefined ? [] : [{ attempt: attempt.ref, state, number: attempt.number }];
     });
-  }
-
-  private of(state: AttemptState): Set<Attempt> {
-    let found = this.byState.get(state);
-    if (found === undefined) {
-      this.byState.set(state, (found = new Set()));
-    }
-    return found;
   }
 }

@@ -5,7 +5,7 @@ import {
   type OutputMessage,
   type WorkerMessage,
   type WorkerServiceClient,
-  WorkerServiceDefinition,
+  WholeMessages,
 } from '@orchestrator/proto-types';
 import { type Channel, ClientError, createClient, Metadata, Status } from 'nice-grpc';
 
@@ -56,7 +56,7 @@ export class GrpcLink implements SchedulerLink {
 
   constructor(private readonly params: GrpcLinkParams) {
     this.address = params.address;
-    this.client = createClient(WorkerServiceDefinition, params.channel);
+    this.client = createClient(WholeMessages, params.channel);
   }
 
   start(): void {

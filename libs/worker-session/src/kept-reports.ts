@@ -9,7 +9,13 @@ import {
 import type { Attempts } from './attempts.js';
 import { takeFrame } from './frames.js';
 
-type Report = { kind: 'finished'; value: FinishedAttempt } | { kind: 'returned'; value: ReturnedAttempt };
+interface Kept<Value> {
+  attemptId: string;
+  value: Value;
+  /** Recorded, or replaced by another report. */
+  isForgotten: boolean;
+}
+type Report = ({ kind: 'finished' } & Kept<FinishedAttempt>) | ({ kind: 'returned' } & Kept<ReturnedAttempt>);
 
 const OVERHEAD_BYTES = 256;
 
@@ -19,15 +25,12 @@ const OVERHEAD_BYTES = 256;
  */
 export class KeptReports {
   private readonly kept = new Map<string, Report>();
-  private readonly returned: string[] = [];
-  private readonly finished: string[] = [];
+  /** Not sent on this link. */
+  private returned: Kept<ReturnedAttempt>[] = [];
+  private finished: Kept<FinishedAttempt>[] = [];
 
   get size(): number {
     return this.kept.size;
-  }
-
-  get hasUnsent(): boolean {
-    return this.returned.length > 0 || this.finished.length > 0;
   }
 
   /** For a Hello: what is kept of attempts that are not listed as such. */
@@ -44,75 +47,74 @@ export class KeptReports {
   }
 
   keepFinished(value: FinishedAttempt): void {
-    this.keep(value.attempt?.attemptId ?? '', { kind: 'finished', value });
+    this.keep({ kind: 'finished', attemptId: value.attempt?.attemptId ?? '', value, isForgotten: false });
   }
 
   keepReturned(value: ReturnedAttempt): void {
-    this.keep(value.attempt?.attemptId ?? '', { kind: 'returned', value });
+    this.keep({ kind: 'returned', attemptId: value.attempt?.attemptId ?? '', value, isForgotten: false });
   }
 
   /** It is durable, or will never be accepted. */
   forget(attemptId: string): void {
-    this.kept.delete(attemptId);
+    const report = this.kept.get(attemptId);
+    if (report !== undefined) {
+      report.isForgotten = true;
+      this.kept.delete(attemptId);
+    }
   }
 
   /** A new link: everything that is kept goes out again, in its order. */
   resendAll(): void {
-    this.returned.length = 0;
-    this.finished.length = 0;
-    for (const [id, report] of this.kept) {
-      this[report.kind].push(id);
-    }
+    this.returned = [];
+    this.finished = [];
+    this.kept.forEach((report) => this.enqueue(report));
   }
 
   /** The next frame and whom it is about; they count as sent. */
   nextFrame(): { message: WorkerMessage; attemptIds: string[] } | undefined {
-    const returned = this.take('returned');
+    const returned = take(this.returned, () => 0);
     if (returned.length > 0) {
-      const attempts = returned.map(([, value]) => value);
-      return {
-        message: { message: { $case: 'returned', value: { attempts } } },
-        attemptIds: returned.map(([id]) => id),
-      };
+      const attempts = returned.map(({ value }) => value);
+      return { message: { message: { $case: 'returned', value: { attempts } } }, attemptIds: returned.map(toId) };
     }
-    const finished = this.take('finished');
+    const finished = take(this.finished, bytesOf);
     if (finished.length > 0) {
-      const attempts = finished.map(([, value]) => value);
-      return {
-        message: { message: { $case: 'finished', value: { attempts } } },
-        attemptIds: finished.map(([id]) => id),
-      };
+      const attempts = finished.map(({ value }) => value);
+      return { message: { message: { $case: 'finished', value: { attempts } } }, attemptIds: finished.map(toId) };
     }
     return undefined;
   }
 
-  private keep(attemptId: string, report: Report): void {
-    this.kept.set(attemptId, report);
-    this[report.kind].push(attemptId);
+  private keep(report: Report): void {
+    this.forget(report.attemptId);
+    this.kept.set(report.attemptId, report);
+    this.enqueue(report);
   }
 
-  private take(kind: 'finished'): [string, FinishedAttempt][];
-  private take(kind: 'returned'): [string, ReturnedAttempt][];
-  private take(kind: Report['kind']): [string, Report['value']][] {
-    while (this[kind].length > 0) {
-      const ids = takeFrame(this[kind], (id) => bytesOf(this.kept.get(id)));
-      const reports = ids.flatMap((id) => {
-        const report = this.kept.get(id);
-        return report?.kind === kind ? [[id, report.value] as [string, Report['value']]] : [];
-      });
-      if (reports.length > 0) {
-        return reports;
-      }
+  private enqueue(report: Report): void {
+    if (report.kind === 'finished') {
+      this.finished.push(report);
+    } else {
+      this.returned.push(report);
     }
-    return [];
   }
 }
 
-function bytesOf(report: Report | undefined): number {
-  if (report?.kind !== 'finished') {
-    return OVERHEAD_BYTES;
+/** A frame of what is still kept. The queue is changed. */
+function take<Value>(queue: Kept<Value>[], bytes: (value: Value) => number): Kept<Value>[] {
+  let frame: Kept<Value>[] = [];
+  while (queue.length > 0 && frame.length === 0) {
+    frame = takeFrame(queue, ({ value }) => OVERHEAD_BYTES + bytes(value)).filter(({ isForgotten }) => !isForgotten);
   }
-  const { failureMessage, resultJson = '', output } = report.value;
+  return frame;
+}
+
+function toId({ attemptId }: Kept<unknown>): string {
+  return attemptId;
+}
+
+/** Beyond the overhead. */
+function bytesOf({ failureMessage, resultJson = '', output }: FinishedAttempt): number {
   const text = Buffer.byteLength(failureMessage) + Buffer.byteLength(resultJson);
-  return output.reduce((sum, chunk) => sum + OVERHEAD_BYTES + chunk.data.length, OVERHEAD_BYTES + text);
+  return output.reduce((sum, chunk) => sum + OVERHEAD_BYTES + chunk.data.length, text);
 }

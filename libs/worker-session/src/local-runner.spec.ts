@@ -60,8 +60,10 @@ describe('LocalRunner', () => {
           }
         : undefined,
     });
-    const run = (id: string, spec: object) =>
-      runner.run({ ref: aRef(id), spec: { name: 'test', ...spec }, number: 1, traceparent: '' });
+    const run = (id: string, more: object) => {
+      const spec = { name: 'test', ...more };
+      runner.run({ ref: aRef(id), spec, specJson: JSON.stringify(spec), number: 1, traceparent: '' });
+    };
     return { clock, commands, threads, ended, lost, runner, run, events: () => handlerEvents };
   };
 

@@ -31,6 +31,7 @@ export class Orders {
   assign(assignments: readonly Assignment[]): void {
     const { flow, clock, reports, logger } = this.params;
     const attempts: NewAttempt[] = [];
+    const arrivedAtMs = clock.monotonicMs();
     for (const { attempt: ref, specJson, number, traceparent } of assignments) {
       if (ref === undefined) {
         continue;
@@ -38,7 +39,7 @@ export class Orders {
       try {
         const spec = parseSpec(specJson);
         const trace = traceparent !== '' ? traceparent : (spec.traceparent ?? '');
-        attempts.push({ ref, spec, number, traceparent: trace, arrivedAtMs: clock.monotonicMs() });
+        attempts.push({ ref, spec, specJson, number, traceparent: trace, arrivedAtMs });
       } catch (error) {
         logger.error('a job cannot be read', { jobId: ref.jobId, error });
         reports.keepFinished(notRun(ref, clock, Outcome.FAILED, 'spawn_error', String(error)));

@@ -14,7 +14,6 @@ describe('OutputSender', () => {
       onReady: () => undefined,
       onAcknowledged: (id, stream, end) => acknowledged.push([id, stream, end]),
     });
-    sender.open(aRef('a'));
     return { clock, sender, acknowledged };
   };
 
@@ -33,7 +32,7 @@ describe('OutputSender', () => {
   it('puts the whole output of a short attempt into its result', () => {
     const { sender } = setup();
 
-    const inline = sender.finish('a', [output(0, 'hello')], () => undefined);
+    const inline = sender.finish(aRef('a'), [output(0, 'hello')], () => undefined);
 
     expect(inline?.map(({ data }) => data.toString())).toEqual(['hello']);
     expect(sender.pull()).toBeUndefined();
@@ -42,7 +41,7 @@ describe('OutputSender', () => {
   it('streams what is too much for a result', () => {
     const { sender } = setup();
 
-    const inline = sender.finish('a', [output(0, 'x'.repeat(INLINE_OUTPUT_BYTES + 1))], () => undefined);
+    const inline = sender.finish(aRef('a'), [output(0, 'x'.repeat(INLINE_OUTPUT_BYTES + 1))], () => undefined);
 
     expect(inline).toBeUndefined();
     expect(sender.pull()?.chunks).toHaveLength(1);
@@ -50,7 +49,7 @@ describe('OutputSender', () => {
 
   it('sends a chunk once on a stream and again after that broke', () => {
     const { sender } = setup();
-    sender.add(output(0, 'hello'));
+    sender.add(aRef('a'), output(0, 'hello'));
 
     expect(texts(sender)).toEqual(['hello']);
     expect(texts(sender)).toEqual([]);
@@ -60,8 +59,8 @@ describe('OutputSender', () => {
 
   it('tells the executor what is safe and does not send it again', () => {
     const { sender, acknowledged } = setup();
-    sender.add(output(0, 'hello'));
-    sender.add(output(5, ' there'));
+    sender.add(aRef('a'), output(0, 'hello'));
+    sender.add(aRef('a'), output(5, ' there'));
     texts(sender);
 
     sender.acknowledged([mark(5)]);
@@ -73,9 +72,9 @@ describe('OutputSender', () => {
 
   it('takes each byte once of what the executor hands over twice', () => {
     const { sender } = setup();
-    sender.add(output(0, 'hello'));
+    sender.add(aRef('a'), output(0, 'hello'));
 
-    sender.finish('a', [output(0, 'hello there')], () => undefined);
+    sender.finish(aRef('a'), [output(0, 'hello there')], () => undefined);
 
     expect(texts(sender)).toEqual(['hello', ' there']);
   });
@@ -83,8 +82,8 @@ describe('OutputSender', () => {
   it('lets the result go when its output is safe', () => {
     const { sender } = setup();
     const flushed: boolean[] = [];
-    sender.add(output(0, 'hello'));
-    sender.finish('a', [], (complete) => flushed.push(complete));
+    sender.add(aRef('a'), output(0, 'hello'));
+    sender.finish(aRef('a'), [], (complete) => flushed.push(complete));
 
     sender.acknowledged([mark(5)]);
 
@@ -94,8 +93,8 @@ describe('OutputSender', () => {
   it('lets the result go without the rest after a limit', () => {
     const { sender, clock } = setup();
     const flushed: boolean[] = [];
-    sender.add(output(0, 'hello'));
-    sender.finish('a', [], (complete) => flushed.push(complete));
+    sender.add(aRef('a'), output(0, 'hello'));
+    sender.finish(aRef('a'), [], (complete) => flushed.push(complete));
 
     clock.advance(FLUSH_LIMIT_MS);
 

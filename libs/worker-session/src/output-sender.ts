@@ -43,27 +43,13 @@ export class OutputSender {
 
   constructor(private readonly params: OutputSenderParams) {}
 
-  /** An attempt starts. */
-  open(ref: AttemptRef): void {
-    this.sources.set(ref.attemptId, {
-      ref,
-      chunks: [],
-      sent: undefined,
-      streamed: false,
-      taken: {},
-      flushed: undefined,
-      timer: undefined,
-    });
-  }
-
   /** It runs and has written this. */
-  add(output: ExecutorOutput): void {
-    const source = this.sources.get(output.attemptId);
-    if (source !== undefined) {
-      source.streamed = true;
-      take(source, output);
-      this.params.onReady();
-    }
+  add(ref: AttemptRef, output: ExecutorOutput): void {
+    const source = this.sources.get(ref.attemptId) ?? newSource(ref);
+    this.sources.set(ref.attemptId, source);
+    source.streamed = true;
+    take(source, output);
+    this.params.onReady();
   }
 
   /**
@@ -72,22 +58,24 @@ export class OutputSender {
    * when the limit passed.
    */
   finish(
-    attemptId: string,
+    ref: AttemptRef,
     rest: readonly ExecutorOutput[],
     flushed: (complete: boolean) => void,
   ): OutputChunk[] | undefined {
-    const source = this.sources.get(attemptId);
-    if (source === undefined) {
+    const known = this.sources.get(ref.attemptId);
+    if (known === undefined && rest.length === 0) {
       return [];
     }
+    const source = known ?? newSource(ref);
     for (const output of rest) {
       take(source, output);
     }
     const bytes = source.chunks.reduce((sum, chunk) => sum + chunk.data.length, 0);
     if (bytes === 0 || (!source.streamed && bytes <= INLINE_OUTPUT_BYTES)) {
-      this.sources.delete(attemptId);
+      this.sources.delete(ref.attemptId);
       return source.chunks;
     }
+    this.sources.set(ref.attemptId, source);
     source.streamed = true;
     source.flushed = flushed;
     source.timer = this.params.clock.setTimer(FLUSH_LIMIT_MS, () => this.complete(source, false));
@@ -149,6 +137,10 @@ export class OutputSender {
     this.drop(source.ref.attemptId);
     source.flushed?.(complete);
   }
+}
+
+function newSource(ref: AttemptRef): Source {
+  return { ref, chunks: [], sent: undefined, streamed: false, taken: {}, flushed: undefined, timer: undefined };
 }
 
 /** Takes over what is not known yet. */

@@ -33,7 +33,10 @@ export class RunnerReports implements RunnerEvents {
   }
 
   output(chunk: ExecutorOutput): void {
-    this.params.output.add(chunk);
+    const attempt = this.ours(chunk.attemptId);
+    if (attempt !== undefined) {
+      this.params.output.add(attempt.ref, chunk);
+    }
   }
 
   ended(ended: ExecutorEnd): void {
@@ -49,11 +52,13 @@ export class RunnerReports implements RunnerEvents {
     const report = toFinished(attempt.ref, attempt.number, ended);
     const keep = (chunks: OutputChunk[], complete: boolean): void => {
       if (flow.attempts.get(attempt.ref.attemptId) === attempt) {
-        flow.keepFinished(attempt, { ...report, output: chunks, truncated: report.truncated || !complete });
+        report.output = chunks;
+        report.truncated ||= !complete;
+        flow.keepFinished(attempt, report);
       }
     };
     flow.ended(attempt);
-    const inline = output.finish(ended.attemptId, ended.output, (complete) => keep([], complete));
+    const inline = output.finish(attempt.ref, ended.output, (complete) => keep([], complete));
     if (inline !== undefined) {
       keep(inline, true);
     }

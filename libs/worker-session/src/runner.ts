@@ -35,6 +35,8 @@ export type RunnerFactory = (session: string, events: RunnerEvents) => AttemptRu
 export interface AssignedAttempt {
   ref: AttemptRef;
   spec: JobSpec;
+  /** The same as it arrived. */
+  specJson: string;
   /** Counts every start of the job from 1. */
   number: number;
   traceparent: string;

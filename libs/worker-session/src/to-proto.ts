@@ -1,5 +1,5 @@
 import type { ExecutorEnd, ExecutorOutput, OutputStreamName } from '@orchestrator/execution';
-import { MAX_RESULT_BYTES, type ReturnReason as CoreReturnReason } from '@orchestrator/core';
+import { type Failure, MAX_RESULT_BYTES, type ReturnReason as CoreReturnReason } from '@orchestrator/core';
 import {
   type AttemptRef,
   type FinishedAttempt,
@@ -32,17 +32,21 @@ export function toReturnReason(reason: CoreReturnReason): ReturnReason {
   return REASONS[reason];
 }
 
+/** A larger result would not fit into what the store keeps of a job; the attempt fails for it, and says so. */
 export function toFinished(ref: AttemptRef, number: number, ended: ExecutorEnd): FinishedAttempt {
-  const { end } = withBoundedResult(ended);
+  const { end, resultJson } = ended;
+  const resultBytes = resultJson === undefined ? 0 : Buffer.byteLength(resultJson);
+  const isTooLarge = resultBytes > MAX_RESULT_BYTES;
+  const failure = isTooLarge ? tooLarge(resultBytes) : end.failure;
   return {
     attempt: ref,
     number,
-    outcome: OUTCOMES[end === ended.end ? ended.outcome : 'failed'],
+    outcome: OUTCOMES[isTooLarge ? 'failed' : ended.outcome],
     exitCode: end.exitCode ?? undefined,
     signal: end.signal ?? '',
-    failureReason: end.failure?.reason ?? '',
-    failureMessage: end.failure?.message ?? '',
-    resultJson: end.result === undefined ? undefined : JSON.stringify(end.result),
+    failureReason: failure?.reason ?? '',
+    failureMessage: failure?.message ?? '',
+    resultJson: isTooLarge ? undefined : resultJson,
     stdoutBytes: end.output.stdoutBytes,
     stderrBytes: end.output.stderrBytes,
     truncated: end.output.truncated,
@@ -52,6 +56,11 @@ export function toFinished(ref: AttemptRef, number: number, ended: ExecutorEnd):
     retryable: ended.retryable,
     output: [],
   };
+}
+
+function tooLarge(bytes: number): Failure {
+  const message = `the result has ${bytes} bytes as JSON: expected at most ${MAX_RESULT_BYTES}`;
+  return { reason: 'handler_error', message };
 }
 
 export function toOutputChunk(ref: AttemptRef, output: ExecutorOutput): OutputChunk {
@@ -74,15 +83,4 @@ export function toOutputStream(stream: OutputStreamName): OutputStream {
 
 export function fromOutputStream(stream: OutputStream): OutputStreamName {
   return stream === OutputStream.STDERR ? 'stderr' : 'stdout';
-}
-
-/** A larger result would not fit into what the store keeps of a job; the attempt fails for it, and says so. */
-function withBoundedResult(ended: ExecutorEnd): Pick<ExecutorEnd, 'end'> {
-  const { end } = ended;
-  const bytes = end.result === undefined ? 0 : Buffer.byteLength(JSON.stringify(end.result));
-  if (bytes <= MAX_RESULT_BYTES) {
-    return ended;
-  }
-  const message = `the result has ${bytes} bytes as JSON: expected at most ${MAX_RESULT_BYTES}`;
-  return { end: { ...end, result: undefined, failure: { reason: 'handler_error', message } } };
 }

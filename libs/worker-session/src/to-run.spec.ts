@@ -8,6 +8,7 @@ describe('toCommand and toHandler', () => {
   const attempt = (spec: object) => ({
     ref: aRef('a'),
     spec: { name: 'test', ...spec },
+    specJson: JSON.stringify({ name: 'test', ...spec }),
     number: 2,
     traceparent: '00-1-1-01',
   });
@@ -48,10 +49,12 @@ describe('toCommand and toHandler', () => {
     expect(toCommand(attempt({ command: 'true', timeoutMs: 0 }), 'worker-1', defaults).timeoutMs).toBe(0);
   });
 
-  it('hands a handler its data and its job', () => {
+  it('hands a handler its spec as it arrived, and its job', () => {
     expect(toHandler(attempt({ handler: 'resize', data: [1] }), 'worker-1', defaults)).toMatchObject({
-      handler: 'resize',
-      job: { id: aRef('a').jobId, data: [1], attempt: 2, fence: 1_000, labels: {} },
+      jobId: aRef('a').jobId,
+      specJson: '{"name":"test","handler":"resize","data":[1]}',
+      attempt: 2,
+      fence: 1_000,
     });
   });
 });

@@ -46,29 +46,23 @@ export function toCommand(
   };
 }
 
-/** A handler's job as its thread wants it. */
+/** A handler as what runs handlers wants it. */
 export function toHandler(
-  { ref, spec, number, traceparent }: AssignedAttempt,
+  { ref, spec, specJson, number, traceparent }: AssignedAttempt,
   workerId: string,
   defaults: RunDefaults,
 ): HandlerToRun {
   return {
     attemptId: ref.attemptId,
-    handler: spec.handler ?? '',
-    job: {
-      id: ref.jobId,
-      name: spec.name,
-      data: spec.data,
-      attempt: number,
-      fence: ref.fence,
-      workerId,
-      labels: spec.labels ?? {},
-      ...(spec.batchId === undefined ? {} : { batchId: spec.batchId }),
-      ...(traceparent === '' ? {} : { traceparent }),
-    },
+    jobId: ref.jobId,
+    attempt: number,
+    fence: ref.fence,
+    traceparent,
+    workerId,
+    specJson,
+    maxOutputBytes: defaults.maxOutputBytes,
     timeoutMs: spec.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     killGraceMs: spec.killGraceMs ?? defaults.killGraceMs,
     onLeaseLost: spec.onLeaseLost ?? DEFAULT_ON_LEASE_LOST,
-    maxOutputBytes: defaults.maxOutputBytes,
   };
 }

@@ -5,7 +5,9 @@ export class WakeUp {
 
   call(): void {
     this.pending = true;
-    this.release?.();
+    const { release } = this;
+    this.release = undefined;
+    release?.();
   }
 
   /** Resolves at the next call (or the last one, if nobody waited for it), or when the signal aborts. */
@@ -19,7 +21,6 @@ export class WakeUp {
         const resolveOnAbort = (): void => resolve();
         signal.addEventListener('abort', resolveOnAbort, { once: true });
       });
-      this.release = undefined;
     }
     this.pending = false;
   }

@@ -32,9 +32,9 @@ export function toHandlerEnd(params: HandlerEndParams): ExecutorEnd {
       exitCode: null,
       signal: null,
       failure,
-      ...(resultJson === undefined ? {} : { result: JSON.parse(resultJson) as unknown }),
       output: params.counts ?? { stdoutBytes: 0, stderrBytes: 0, truncated: false },
     },
+    ...(resultJson === undefined ? undefined : { resultJson }),
     retryable:
       failure?.reason === 'timeout' || (outcome?.ok === false && outcome.retryable && endRequest === undefined),
     startedAtWallMs,

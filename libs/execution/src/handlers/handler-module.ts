@@ -18,8 +18,13 @@ export async function loadHandlers(modulePath: string): Promise<(name: string) =
     if (name === 'default') {
       return undefined;
     }
-    const handler = places.map((place) => ownValue(place, name)).find((value) => typeof value === 'function');
-    return handler as Handler | undefined;
+    for (const place of places) {
+      const value = ownValue(place, name);
+      if (typeof value === 'function') {
+        return value as Handler;
+      }
+    }
+    return undefined;
   };
 }
 

@@ -2,7 +2,7 @@ import { ManualClock } from '@orchestrator/testing';
 
 import { HandlerQueue } from './handler-queue.js';
 import { CELLS, SharedCells } from './shared-cells.js';
-import type { HandlerToRun } from './handler-wire.js';
+import type { QueuedHandler } from './handler-wire.js';
 
 describe('SharedCells', () => {
   it('lets exactly one of start and recall win', () => {
@@ -36,12 +36,15 @@ describe('HandlerQueue', () => {
       cells: new SharedCells(main.buffer),
       clock,
       uptimeMs: () => clock.monotonicMs(),
-      start: ({ attemptId }) => started.push(attemptId),
+      start: ({ attemptId }) => {
+        started.push(attemptId);
+        return attemptId !== 'over';
+      },
       dropped: (cell) => dropped.push(cell),
     });
     const add = (attemptId: string): number => {
       const cell = main.take()!;
-      queue.add({ attemptId } as HandlerToRun, cell);
+      queue.add({ attemptId, cell } as QueuedHandler);
       return cell;
     };
     return { clock, main, queue, started, dropped, add };
@@ -58,6 +61,16 @@ describe('HandlerQueue', () => {
 
     expect(first).toEqual(['a', 'b']);
     expect(started).toEqual(['a', 'b', 'c']);
+  });
+
+  it('starts the next one at once when one is over as soon as it was started', () => {
+    const { queue, started, add } = setup();
+    queue.setSlots(1);
+    ['over', 'over', 'a', 'b'].forEach(add);
+
+    queue.pump();
+
+    expect(started).toEqual(['over', 'over', 'a']);
   });
 
   it('drops what was taken back', () => {

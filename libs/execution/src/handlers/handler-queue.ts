@@ -1,6 +1,6 @@
 import type { Clock } from '@orchestrator/core';
 
-import type { HandlerToRun } from './handler-wire.js';
+import type { QueuedHandler } from './handler-wire.js';
 import type { SharedCells } from './shared-cells.js';
 
 export interface HandlerQueueParams {
@@ -8,8 +8,8 @@ export interface HandlerQueueParams {
   clock: Clock;
   /** Goes on while the machine is suspended. */
   uptimeMs: () => number;
-  /** Runs it; to be followed by `ended`. */
-  start: (attempt: HandlerToRun) => void;
+  /** Runs it. True: it is not over yet, and `ended` will follow. */
+  start: (attempt: QueuedHandler, nowMs: number) => boolean;
   /** It was taken back. */
   dropped: (cell: number) => void;
 }
@@ -23,7 +23,7 @@ const TURN_MS = 5;
  * its jobs run elsewhere.
  */
 export class HandlerQueue {
-  private readonly waiting: { attempt: HandlerToRun; cell: number }[] = [];
+  private readonly waiting: QueuedHandler[] = [];
   private next = 0;
   private slots = Infinity;
   private active = 0;
@@ -32,8 +32,8 @@ export class HandlerQueue {
 
   constructor(private readonly params: HandlerQueueParams) {}
 
-  add(attempt: HandlerToRun, cell: number): void {
-    this.waiting.push({ attempt, cell });
+  add(attempt: QueuedHandler): void {
+    this.waiting.push(attempt);
   }
 
   setSlots(slots: number): void {
@@ -59,22 +59,22 @@ export class HandlerQueue {
   private fill(): void {
     const { cells, clock, start, dropped } = this.params;
     while (this.active < this.slots) {
-      const entry = this.waiting[this.next];
-      if (entry === undefined) {
+      const attempt = this.waiting[this.next];
+      if (attempt === undefined) {
         this.waiting.length = 0;
         this.next = 0;
         return;
       }
-      if (clock.monotonicMs() >= this.turnEndsMs) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs >= this.turnEndsMs) {
         this.takeTurn();
         return;
       }
       this.next += 1;
-      if (cells.start(entry.cell)) {
+      if (!cells.start(attempt.cell)) {
+        dropped(attempt.cell);
+      } else if (start(attempt, nowMs)) {
         this.active += 1;
-        start(entry.attempt);
-      } else {
-        dropped(entry.cell);
       }
     }
   }

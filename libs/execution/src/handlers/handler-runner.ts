@@ -1,12 +1,14 @@
 import { type Clock, sleep, type Timer } from '@orchestrator/core';
 import type { Logger } from '@orchestrator/telemetry';
 
-import { createDeferred, type Deferred } from '../deferred.js';
+import { createDeferred } from '../deferred.js';
 import type { ExecutorEvents, OutputStreamName } from '../executor.js';
 import { setLongTimer } from '../process/long-timer.js';
-import { type EndRequest, toHandlerEnd, unsettledEnd } from './handler-end.js';
+import { BusyReport } from './busy-report.js';
+import { type EndRequest, type HandlerEndParams, toHandlerEnd, unsettledEnd } from './handler-end.js';
 import { HandlerThreadLink } from './handler-thread-link.js';
-import type { FromThread, HandlerToRun } from './handler-wire.js';
+import type { FromThread, HandlerOutcome, HandlerToRun, PlainEnd, QueuedHandler } from './handler-wire.js';
+import { type HandlerInThread, HandlersInThread } from './handlers-in-thread.js';
 import { SharedCells } from './shared-cells.js';
 
 export type HandlerEvents = Pick<ExecutorEvents, 'started' | 'output' | 'ended' | 'unstarted' | 'executorLost'>;
@@ -28,18 +30,8 @@ export interface HandlerRunnerParams {
   entry?: string;
 }
 
-/** One that is with the thread: it runs, or waits there for a slot. */
-interface Running {
-  attempt: HandlerToRun;
-  cell: number;
-  /** Undefined: not known to have started. */
-  startedAtMs: number | undefined;
-  startedAtWallMs: number;
-  timer: Timer | undefined;
-  endRequest: EndRequest | undefined;
-  /** It is being killed: settled when it has ended, and nothing is reported. */
-  killed: Deferred<void> | undefined;
-}
+type SettledHandler = Omit<Extract<FromThread, { kind: 'settled' }>, 'kind' | 'attemptId' | 'counts'> &
+  Pick<HandlerEndParams, 'counts'>;
 
 const THREAD_ENDED = 'its thread was ended to stop a handler that did not heed its signal';
 /** What a handler hears that is killed, and how long it may heed that before its thread, with all others, is ended. */
@@ -51,8 +43,6 @@ const NOT_OURS: HandlerKill = { message: "the job is not this worker's any more"
 /** So often those that are not known to have started are looked at: a handler may block its thread from its first line. */
 const LOOK_MS = 100;
 const FIRST_RESTART_MS = 100;
-/** JSON has no Infinity. */
-const NO_BOUND = Number.MAX_SAFE_INTEGER;
 const MAX_RESTART_MS = 5_000;
 
 /**
@@ -65,23 +55,25 @@ const MAX_RESTART_MS = 5_000;
  * started. So are all that run when a handler exits the thread or exhausts its memory.
  */
 export class HandlerRunner {
-  private readonly running = new Map<string, Running>();
+  private readonly running = new HandlersInThread();
+  private readonly busy: BusyReport;
   private link: HandlerThreadLink | undefined;
   private cells = new SharedCells();
   private leaseUntilMs = Infinity;
-  private slots = NO_BOUND;
-  /** Of those that must not outlive the lease. */
-  private bound = 0;
+  private slots = Infinity;
+  /** What the thread knows of it. */
+  private toldSlots = Infinity;
   private look: Timer | undefined;
   /** For a thread, or a cell. */
   private waiting: HandlerToRun[] = [];
   private up = false;
-  private busy = false;
   private stopping = false;
   private replacing: Promise<void> = Promise.resolve();
   private readonly stopped = new AbortController();
 
-  constructor(private readonly params: HandlerRunnerParams) {}
+  constructor(private readonly params: HandlerRunnerParams) {
+    this.busy = new BusyReport(params.clock, params.onBusy);
+  }
 
   /** @throws {HandlerLoadError} when the module cannot be loaded. */
   async start(): Promise<void> {
@@ -98,26 +90,21 @@ export class HandlerRunner {
       this.waiting.push(attempt);
       return;
     }
-    this.running.set(attempt.attemptId, {
-      attempt,
-      cell,
-      startedAtMs: undefined,
-      startedAtWallMs: 0,
-      timer: undefined,
-      endRequest: undefined,
-      killed: undefined,
-    });
-    this.bound += isBound(attempt) ? 1 : 0;
-    this.noteBusy();
-    this.link?.send({ kind: 'run', attempt, cell });
+    this.running.add(attempt, cell);
+    this.busy.note(this.running.anyBound);
+    if (this.toldSlots !== this.slots) {
+      this.tellSlots();
+    }
+    this.link?.run(toQueued(attempt, cell));
     this.lookLater();
   }
 
   /** So many may run at once. Without it all do. */
   setSlots(slots: number): void {
-    if (slots !== this.slots) {
-      this.slots = slots;
-      this.link?.send({ kind: 'slots', slots });
+    this.slots = slots;
+    // As long as all that it has may run by both, it need not know: a post wakes it.
+    if (slots !== this.toldSlots && this.running.size > Math.min(slots, this.toldSlots)) {
+      this.tellSlots();
     }
   }
 
@@ -125,7 +112,7 @@ export class HandlerRunner {
   setLease(untilUptimeMs: number): void {
     this.leaseUntilMs = untilUptimeMs;
     this.cells.leaseUntilMs = untilUptimeMs;
-    this.link?.send({ kind: 'slots', slots: this.slots });
+    this.tellSlots();
   }
 
   /** True: it has not started, and never will; nothing is reported. */
@@ -139,8 +126,8 @@ export class HandlerRunner {
     if (running === undefined || !this.cells.recall(running.cell)) {
       return false;
     }
-    this.forget(attemptId);
-    this.noteBusy();
+    this.running.remove(running);
+    this.busy.note(this.running.anyBound);
     return true;
   }
 
@@ -169,16 +156,16 @@ export class HandlerRunner {
 
   async killAll(): Promise<void> {
     this.waiting = [];
-    const any = this.running.size > 0;
-    [...this.running.keys()].forEach((attemptId) => this.forget(attemptId));
-    if (any) {
+    const ran = this.running.all();
+    ran.forEach((handler) => this.running.remove(handler));
+    if (ran.length > 0) {
       this.replace('all were killed');
     }
     await this.replacing;
   }
 
   acknowledgeOutput(attemptId: string, stream: OutputStreamName, endOffset: number): void {
-    if (this.running.has(attemptId)) {
+    if (this.running.get(attemptId) !== undefined) {
       this.link?.send({ kind: 'acknowledge', attemptId, stream, endOffset });
     }
   }
@@ -189,10 +176,10 @@ export class HandlerRunner {
     this.stopped.abort();
     this.up = false;
     this.waiting = [];
-    [...this.running.keys()].forEach((attemptId) => this.forget(attemptId));
+    this.running.all().forEach((handler) => this.running.remove(handler));
     await this.link?.end();
     await this.replacing;
-    this.noteBusy();
+    this.busy.noteNow(this.running.anyBound);
   }
 
   private async launch(): Promise<void> {
@@ -206,6 +193,7 @@ export class HandlerRunner {
       environment,
       modulePath,
       shared: cells.buffer,
+      onEnd: (end) => this.endedPlainly(end),
       onMessage: (message) => this.accept(message),
       onLost: (detail) => {
         if (link === this.link) {
@@ -217,8 +205,13 @@ export class HandlerRunner {
     await link.start();
     this.cells = cells;
     this.up = !this.stopping;
-    link.send({ kind: 'slots', slots: this.slots });
+    this.tellSlots();
     this.handOver();
+  }
+
+  private tellSlots(): void {
+    this.toldSlots = this.slots;
+    this.link?.send({ kind: 'slots', slots: this.slots });
   }
 
   /** What waits for a thread or for a cell. */
@@ -234,7 +227,7 @@ export class HandlerRunner {
       case 'dropped':
         return this.cells.release(message.cell);
       case 'output':
-        return this.running.has(message.chunk.attemptId) ? events.output(message.chunk) : undefined;
+        return this.running.get(message.chunk.attemptId) && events.output(message.chunk);
       case 'settled':
         return this.settled(message);
       case 'stray':
@@ -265,9 +258,9 @@ export class HandlerRunner {
     this.look ??= this.params.clock.setTimer(LOOK_MS, () => {
       this.look = undefined;
       let anyUnknown = false;
-      for (const [attemptId, { cell, startedAtMs }] of this.running) {
+      for (const { attempt, cell, startedAtMs } of this.running.all()) {
         if (startedAtMs === undefined && this.cells.hasStarted(cell)) {
-          this.started(attemptId, this.params.clock.wallMs(), 0);
+          this.started(attempt.attemptId, this.params.clock.wallMs(), 0);
         }
         anyUnknown ||= startedAtMs === undefined;
       }
@@ -277,14 +270,27 @@ export class HandlerRunner {
     });
   }
 
-  private settled(message: Extract<FromThread, { kind: 'settled' }>): void {
-    const running = this.forget(message.attemptId);
-    if (running === undefined) {
-      return;
+  private endedPlainly({ cell, startedAtWallMs, durationMs, resultJson }: PlainEnd): void {
+    const running = this.running.at(cell);
+    if (running !== undefined) {
+      const outcome: HandlerOutcome = { ok: true, resultJson };
+      this.ended(running, { outcome, aborted: false, startedAtWallMs, durationMs, counts: undefined, output: [] });
     }
+  }
+
+  private settled(message: SettledHandler & { attemptId: string }): void {
+    const running = this.running.get(message.attemptId);
+    if (running !== undefined) {
+      this.ended(running, message);
+    }
+  }
+
+  private ended(running: HandlerInThread, settled: SettledHandler): void {
+    this.running.remove(running);
     this.cells.release(running.cell);
     if (running.killed === undefined) {
-      const { attemptId, outcome, aborted, counts, output, startedAtWallMs, durationMs } = message;
+      const { attemptId } = running.attempt;
+      const { outcome, aborted, counts, output, startedAtWallMs, durationMs } = settled;
       if (running.startedAtMs === undefined) {
         this.params.events.started(attemptId, process.pid, startedAtWallMs);
       }
@@ -292,8 +298,10 @@ export class HandlerRunner {
       const endRequest = aborted ? running.endRequest : undefined;
       const end = { attemptId, startedAtWallMs, durationMs, outcome, counts, output, endRequest };
       this.params.events.ended(toHandlerEnd(end));
+      this.busy.note(this.running.anyBound);
+    } else {
+      this.busy.noteNow(this.running.anyBound);
     }
-    this.noteBusy();
     if (this.waiting.length > 0) {
       this.handOver();
     }
@@ -327,8 +335,9 @@ export class HandlerRunner {
   private async endThread(detail: string): Promise<void> {
     const { events, clock } = this.params;
     await this.link?.end();
-    const ran = [...this.running.keys()].flatMap((attemptId) => this.forget(attemptId) ?? []);
-    this.noteBusy();
+    const ran = this.running.all();
+    ran.forEach((handler) => this.running.remove(handler));
+    this.busy.noteNow(this.running.anyBound);
     const lost: string[] = [];
     const unstarted: string[] = [];
     for (const running of ran) {
@@ -367,28 +376,9 @@ export class HandlerRunner {
       }
     }
   }
-
-  private forget(attemptId: string): Running | undefined {
-    const running = this.running.get(attemptId);
-    if (running !== undefined) {
-      running.timer?.cancel();
-      this.running.delete(attemptId);
-      this.bound -= isBound(running.attempt) ? 1 : 0;
-      running.killed?.resolve();
-    }
-    return running;
-  }
-
-  private noteBusy(): void {
-    const busy = this.bound > 0;
-    if (busy !== this.busy) {
-      this.busy = busy;
-      this.params.onBusy(busy);
-    }
-  }
 }
 
-/** It must not go on without a lease. */
-function isBound({ onLeaseLost }: HandlerToRun): boolean {
-  return onLeaseLost !== 'continue';
+function toQueued(attempt: HandlerToRun, cell: number): QueuedHandler {
+  const { attemptId, jobId, fence, traceparent, workerId, specJson, maxOutputBytes } = attempt;
+  return { cell, attemptId, jobId, attempt: attempt.attempt, fence, traceparent, workerId, specJson, maxOutputBytes };
 }

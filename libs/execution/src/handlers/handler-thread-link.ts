@@ -5,8 +5,8 @@ import type { Clock } from '@orchestrator/core';
 import { builtEntry } from '../built-entry.js';
 import { createDeferred } from '../deferred.js';
 import { HandlerLoadError } from '../errors.js';
-import type { FromThread, ThreadSetup, ToThread } from './handler-wire.js';
-import { pack, type Posted, unpack } from './posted.js';
+import type { FromThread, PlainEnd, QueuedHandler, ThreadSetup, ToThread } from './handler-wire.js';
+import { eachEnd, type PostedFromThread, type PostedToThread, putRun } from './posted.js';
 
 /** The worker's own way into its cluster is none of the handlers' business. */
 const WITHHELD = /^ORCHESTRATOR_/;
@@ -21,6 +21,7 @@ export interface HandlerThreadLinkParams {
   shared: SharedArrayBuffer;
   entry: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
+  onEnd: (end: PlainEnd) => void;
   onMessage: (message: FromThread) => void;
   /** Called once: the thread has ended, and not because of `end`. */
   onLost: (detail: string) => void;
@@ -30,7 +31,8 @@ export interface HandlerThreadLinkParams {
 export class HandlerThreadLink {
   private readonly thread: Worker;
   private readonly ready = createDeferred();
-  private outgoing: ToThread[] = [];
+  private outgoing: PostedToThread = { runs: [], messages: [] };
+  private postIsDue = false;
   private over = false;
   private lastError: string | undefined;
 
@@ -38,8 +40,9 @@ export class HandlerThreadLink {
     const workerData: ThreadSetup = { modulePath: params.modulePath, shared: params.shared };
     const env = Object.fromEntries(Object.entries(params.environment).filter(([name]) => !WITHHELD.test(name)));
     this.thread = new Worker(params.entry ?? builtEntry('handlers/handler-thread'), { workerData, env });
-    this.thread.on('message', (posted: Posted<FromThread>) => {
-      unpack(posted).forEach((message) => this.accept(message));
+    this.thread.on('message', ({ ends, messages }: PostedFromThread) => {
+      eachEnd(ends, (end) => this.acceptEnd(end));
+      messages.forEach((message) => this.accept(message));
     });
     this.thread.on('error', (error) => {
       this.lastError = error.message;
@@ -61,13 +64,14 @@ export class HandlerThreadLink {
     }
   }
 
+  run(attempt: QueuedHandler): void {
+    putRun(this.outgoing.runs, attempt);
+    this.postSoon();
+  }
+
   send(message: ToThread): void {
-    if (this.outgoing.push(message) === 1) {
-      setImmediate(() => {
-        this.thread.postMessage(pack(this.outgoing));
-        this.outgoing = [];
-      });
-    }
+    this.outgoing.messages.push(message);
+    this.postSoon();
   }
 
   /** Nothing runs in it when this resolves. */
@@ -75,6 +79,23 @@ export class HandlerThreadLink {
     this.over = true;
     this.ready.reject(new HandlerLoadError(this.params.modulePath, 'its thread was ended before'));
     await this.thread.terminate();
+  }
+
+  private postSoon(): void {
+    if (!this.postIsDue) {
+      this.postIsDue = true;
+      setImmediate(() => {
+        this.postIsDue = false;
+        this.thread.postMessage(this.outgoing);
+        this.outgoing = { runs: [], messages: [] };
+      });
+    }
+  }
+
+  private acceptEnd(end: PlainEnd): void {
+    if (!this.over) {
+      this.params.onEnd(end);
+    }
   }
 
   private accept(message: FromThread): void {

@@ -8,19 +8,21 @@ import { LiveOutput } from '../process/live-output.js';
 import { uptimeMs } from '../uptime.js';
 import { type Handler, loadHandlers } from './handler-module.js';
 import { HandlerQueue } from './handler-queue.js';
-import type { FromThread, HandlerToRun, ThreadSetup, ToThread } from './handler-wire.js';
-import { pack, type Posted, unpack } from './posted.js';
-import { RunningHandler } from './running-handler.js';
+import type { FromThread, HandlerOutcome, QueuedHandler, ThreadSetup, ToThread } from './handler-wire.js';
+import { eachRun, type PostedFromThread, type PostedToThread, putEnd } from './posted.js';
+import { type HandlerHost, RunningHandler } from './running-handler.js';
 import { SharedCells } from './shared-cells.js';
 
 // The thread in which handlers run. What a handler does to it (a busy loop, a leak, an exit) the worker survives.
 
 const { modulePath, shared } = workerData as ThreadSetup;
 const current = new AsyncLocalStorage<RunningHandler>();
+/** Their functions have not come to their end. */
 const running = new Map<string, RunningHandler>();
 /** Started, and the main thread has not been told. */
 let untold: RunningHandler[] = [];
-let outgoing: FromThread[] = [];
+let outgoing: PostedFromThread = { ends: [], messages: [] };
+let flushIsDue = false;
 let firstPostedMs = 0;
 let find: (name: string) => Handler | undefined = () => undefined;
 
@@ -28,26 +30,33 @@ let find: (name: string) => Handler | undefined = () => undefined;
 const POST_WITHIN_MS = 1;
 
 function post(message: FromThread): void {
-  const now = systemClock.monotonicMs();
-  if (outgoing.push(message) === 1) {
-    firstPostedMs = now;
+  outgoing.messages.push(message);
+  flushSoon(systemClock.monotonicMs());
+}
+
+function flushSoon(nowMs: number): void {
+  if (!flushIsDue) {
+    flushIsDue = true;
+    firstPostedMs = nowMs;
     setImmediate(flush);
-  } else if (now - firstPostedMs >= POST_WITHIN_MS) {
+  } else if (nowMs - firstPostedMs >= POST_WITHIN_MS) {
     flush();
   }
 }
 
 function flush(): void {
+  flushIsDue = false;
   for (const handler of untold) {
     if (!handler.hasSettled) {
-      const { attemptId, startedAtWallMs, startedAtMs } = handler;
-      outgoing.push({ kind: 'started', attemptId, startedAtWallMs, forMs: systemClock.monotonicMs() - startedAtMs });
+      const { attempt, startedAtWallMs, startedAtMs } = handler;
+      const forMs = systemClock.monotonicMs() - startedAtMs;
+      outgoing.messages.push({ kind: 'started', attemptId: attempt.attemptId, startedAtWallMs, forMs });
     }
   }
   untold = [];
-  if (outgoing.length > 0) {
-    parentPort?.postMessage(pack(outgoing));
-    outgoing = [];
+  if (outgoing.ends.length > 0 || outgoing.messages.length > 0) {
+    parentPort?.postMessage(outgoing);
+    outgoing = { ends: [], messages: [] };
   }
 }
 
@@ -65,24 +74,47 @@ const queue = new HandlerQueue({
   dropped: (cell) => post({ kind: 'dropped', cell }),
 });
 
-function start(attempt: HandlerToRun): void {
-  const handler = new RunningHandler({
-    clock: systemClock,
-    attempt,
-    post,
-    onOutput: ({ output, startedAtMs }) => live.notice(output, startedAtMs),
-  });
-  running.set(attempt.attemptId, handler);
-  if (untold.push(handler) === 1) {
-    setImmediate(flush);
+const host: HandlerHost = {
+  clock: systemClock,
+  find: (name) => find(name),
+  settled,
+  onOutput: ({ startedAtMs }, output) => live.notice(output, startedAtMs),
+  ended: (handler) => {
+    running.delete(handler.attempt.attemptId);
+    queue.ended();
+  },
+};
+
+function start(attempt: QueuedHandler, nowMs: number): boolean {
+  const handler = new RunningHandler(attempt, nowMs, host);
+  const goesOn = current.run(handler, call, handler);
+  if (goesOn) {
+    running.set(attempt.attemptId, handler);
+    untold.push(handler);
+    flushSoon(nowMs);
   }
-  void current
-    .run(handler, () => handler.run(find(attempt.handler)))
-    .finally(() => {
-      running.delete(attempt.attemptId);
-      live.forget(handler.output);
-      queue.ended();
-    });
+  return goesOn;
+}
+
+function call(handler: RunningHandler): boolean {
+  return handler.run();
+}
+
+function settled(handler: RunningHandler, outcome: HandlerOutcome): void {
+  const { attempt, startedAtWallMs, startedAtMs, output, isAborted: aborted } = handler;
+  const nowMs = systemClock.monotonicMs();
+  const durationMs = nowMs - startedAtMs;
+  if (outcome.ok && output === undefined && !aborted) {
+    putEnd(outgoing.ends, { cell: attempt.cell, startedAtWallMs, durationMs, resultJson: outcome.resultJson });
+  } else {
+    const { attemptId } = attempt;
+    const times = { startedAtWallMs, durationMs };
+    outgoing.messages.push({ kind: 'settled', attemptId, outcome, aborted, ...times, ...handler.takeOutput() });
+  }
+  if (output !== undefined) {
+    live.forget(output);
+  }
+  flushSoon(nowMs);
 }
 
 /** What a handler prints is its job's output; what is printed outside of one goes where the worker's output goes. */
@@ -122,8 +154,9 @@ function strayed(error: unknown): void {
 async function main(): Promise<void> {
   try {
     find = await loadHandlers(modulePath);
-    parentPort?.on('message', (posted: Posted<ToThread>) => {
-      unpack(posted).forEach(accept);
+    parentPort?.on('message', ({ runs, messages }: PostedToThread) => {
+      eachRun(runs, (run) => queue.add(run));
+      messages.forEach(accept);
       queue.pump();
     });
     post({ kind: 'ready' });
@@ -134,14 +167,12 @@ async function main(): Promise<void> {
 
 function accept(message: ToThread): void {
   switch (message.kind) {
-    case 'run':
-      return queue.add(message.attempt, message.cell);
     case 'slots':
       return queue.setSlots(message.slots);
     case 'abort':
       return running.get(message.attemptId)?.abort(message);
     case 'acknowledge':
-      return running.get(message.attemptId)?.output.acknowledge(message.stream, message.endOffset);
+      return running.get(message.attemptId)?.output?.acknowledge(message.stream, message.endOffset);
   }
 }
 

@@ -20,27 +20,43 @@ export interface HandlerJob {
 
 export interface HandlerToRun {
   attemptId: string;
-  /** The name of an exported function. */
-  handler: string;
-  job: HandlerJob;
+  jobId: string;
+  /** Counts every start of the job from 1. */
+  attempt: number;
+  fence: number;
+  /** '' = none. */
+  traceparent: string;
+  workerId: string;
+  /** The job's spec as it arrived; it names the handler. Read in the thread. */
+  specJson: string;
+  maxOutputBytes: number;
   /** 0 = none. */
   timeoutMs: number;
   /** Between the abort of its signal and the end of the thread. */
   killGraceMs: number;
   /** A thread cannot be frozen: `freeze` is `kill` here. Default `kill`. */
   onLeaseLost?: OnLeaseLost;
-  maxOutputBytes: number;
 }
 
-/** To the thread; always an array: what came within one turn travels together, and counts before anything is started. */
+/** What the thread is told of one. */
+export type QueuedHandler = Omit<HandlerToRun, 'timeoutMs' | 'killGraceMs' | 'onLeaseLost'> & { cell: number };
+
+/** How one ended that returned without a word and was not aborted: most do. */
+export interface PlainEnd {
+  cell: number;
+  startedAtWallMs: number;
+  durationMs: number;
+  resultJson: string | undefined;
+}
+
+/** To the thread, beside what it is to run: what came within one turn travels together, and counts before anything is started. */
 export type ToThread =
-  /** Starts in this order, when a slot is free. */
-  | { kind: 'run'; attempt: HandlerToRun; cell: number }
   /** So many may run at once. Also said when the lease is good again. */
   | { kind: 'slots'; slots: number }
   | { kind: 'abort'; attemptId: string; reason: 'timeout' | 'cancelled' | 'lost'; message: string }
   | { kind: 'acknowledge'; attemptId: string; stream: OutputStreamName; endOffset: number };
 
+/** From the thread, beside plain ends. */
 export type FromThread =
   | { kind: 'ready' }
   | { kind: 'unloadable'; detail: string }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { MAX_RESULT_BYTES } from '@orchestrator/core';
 
-import { toText } from '../testing/executor-harness.js';
+import { eventually, toText } from '../testing/executor-harness.js';
 import { fixtureModule, startHandlers, stopHandlers } from '../testing/handler-harness.js';
 
 afterEach(stopHandlers);
@@ -16,28 +16,30 @@ describe('HandlerRunner: results', () => {
     const end = await runToEnd('add', { a: 1, b: 2 });
 
     expect(end).toMatchObject({ outcome: 'succeeded', retryable: false });
-    expect(end.end).toMatchObject({ exitCode: null, signal: null, failure: null, result: 3 });
+    expect(end.end).toMatchObject({ exitCode: null, signal: null, failure: null });
+    expect(end.resultJson).toBe('3');
   });
 
   it('loads an ES module, and what it exports as default', async () => {
     const { runToEnd } = await startHandlers({ modulePath: fixtureModule('fixture-handlers.mjs') });
 
-    expect((await runToEnd('add', { a: 1, b: 2 })).end.result).toBe(3);
-    expect((await runToEnd('multiply', { a: 2, b: 5 })).end.result).toBe(10);
+    expect((await runToEnd('add', { a: 1, b: 2 })).resultJson).toBe('3');
+    expect((await runToEnd('multiply', { a: 2, b: 5 })).resultJson).toBe('10');
   });
 
   it('tells the handler which job it runs for', async () => {
     const { runToEnd } = await startHandlers();
 
-    const { result } = (await runToEnd('context')).end;
+    const { resultJson = '' } = await runToEnd('context');
 
-    expect(result).toMatchObject({ id: 'default:1', name: 'a job', attempt: 1, fence: 7, workerId: 'worker-1' });
+    const job = { id: 'default:1', name: 'a job', attempt: 1, fence: 7, workerId: 'worker-1' };
+    expect(JSON.parse(resultJson)).toMatchObject(job);
   });
 
   it('keeps no result where there is none', async () => {
     const { runToEnd } = await startHandlers();
 
-    expect((await runToEnd('nothing')).end).not.toHaveProperty('result');
+    expect(await runToEnd('nothing')).not.toHaveProperty('resultJson');
   });
 
   it.each([
@@ -66,10 +68,22 @@ describe('HandlerRunner: results', () => {
 
     const ends = await Promise.all(Array.from({ length: 50 }, () => runToEnd('sleeps', 200)));
 
-    expect(ends.every(({ end }) => end.result === 'slept')).toBe(true);
+    expect(ends.every(({ resultJson }) => resultJson === '"slept"')).toBe(true);
     expect(Math.max(...ends.map(({ startedAtWallMs }) => startedAtWallMs))).toBeLessThan(
       Math.min(...ends.map(({ startedAtWallMs, durationMs }) => startedAtWallMs + durationMs)),
     );
+    await eventually(1_000, () => busy.at(-1) === false);
+    expect(busy).toEqual([true, false]);
+  });
+
+  it('is busy all along with short ones that follow one another', async () => {
+    const { busy, runToEnd } = await startHandlers();
+
+    await runToEnd('nothing');
+    await runToEnd('nothing');
+
+    expect(busy).toEqual([true]);
+    await eventually(1_000, () => busy.at(-1) === false);
     expect(busy).toEqual([true, false]);
   });
 
@@ -87,7 +101,7 @@ describe('HandlerRunner: results', () => {
   it("gives the handlers none of the worker's own secrets", async () => {
     const { runToEnd } = await startHandlers();
 
-    expect((await runToEnd('environment')).end.result).toEqual(['PATH']);
+    expect((await runToEnd('environment')).resultJson).toBe('["PATH"]');
   });
 });
 
@@ -157,7 +171,8 @@ describe('HandlerRunner: ending a handler', () => {
 
       expect((await lost).attemptIds).toEqual([innocent]);
       expect((await ended(attempt)).end.failure?.reason).toBe('timeout');
-      expect((await runToEnd('add', { a: 1, b: 1 })).end.result).toBe(2);
+      expect((await runToEnd('add', { a: 1, b: 1 })).resultJson).toBe('2');
+      await eventually(1_000, () => busy.at(-1) === false);
       expect(busy).toEqual([true, false, true, false]);
     },
   );
@@ -195,7 +210,7 @@ describe('HandlerRunner: ending a handler', () => {
       expect((await lostAgain[0]).attemptIds).toEqual([lostAgain[1]]);
 
       copyFileSync(fixtureModule('fixture-handlers.cjs'), modulePath);
-      expect((await runToEnd('add', { a: 1, b: 2 })).end.result).toBe(3);
+      expect((await runToEnd('add', { a: 1, b: 2 })).resultJson).toBe('3');
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
@@ -210,7 +225,7 @@ describe('HandlerRunner: ending a handler', () => {
 
     expect(attemptIds).toEqual(attempts);
     expect(detail).toContain('code 7');
-    expect((await runToEnd('add', { a: 1, b: 1 })).end.result).toBe(2);
+    expect((await runToEnd('add', { a: 1, b: 1 })).resultJson).toBe('2');
   });
 
   it('kills one that heeds its signal without a word and without harm to the others', async () => {
@@ -248,6 +263,7 @@ describe('HandlerRunner: ending a handler', () => {
 
     await runToEnd('nothing', undefined, { onLeaseLost: 'freeze' });
 
+    await eventually(1_000, () => busy.at(-1) === false);
     expect(busy).toEqual([true, false]);
   });
 

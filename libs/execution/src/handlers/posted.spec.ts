@@ -1,48 +1,51 @@
-import type { FromThread, ToThread } from './handler-wire.js';
-import { pack, unpack } from './posted.js';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 
-const settled: FromThread = {
-  kind: 'settled',
-  attemptId: 'a.0',
-  outcome: { ok: true, resultJson: '{"ü":[1]}' },
-  aborted: false,
-  startedAtWallMs: 1_700_000_000_000.5,
-  durationMs: 0.25,
-  counts: { stdoutBytes: 0, stderrBytes: 0, truncated: false },
-  output: [],
-};
+import type { PlainEnd, QueuedHandler } from './handler-wire.js';
+import { eachEnd, eachRun, type PostedFromThread, type PostedToThread, putEnd, putRun } from './posted.js';
+
+/** As the other thread gets it. */
+function posted<Message>(message: Message): Message {
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(message);
+  const received = receiveMessageOnPort(port2) as { message: Message };
+  port1.close();
+  return received.message;
+}
 
 describe('what threads post to one another', () => {
-  it('is one string where there are no bytes in it, and the same afterwards', () => {
-    const messages: FromThread[] = [settled, { kind: 'dropped', cell: 7 }];
-
-    const posted = pack(messages);
-
-    expect(typeof posted).toBe('string');
-    expect(unpack(posted)).toEqual(messages);
-  });
-
-  it('keeps what a job carries', () => {
-    const data = { text: '\u2028 "quoted" \u0000', deep: [[null, 1e21, -0.5]], empty: {} };
-    const job = {
-      id: 'default:1',
-      name: 'n',
-      data,
-      attempt: 1,
+  it('keeps what is to be run, in its order', () => {
+    const run: QueuedHandler = {
+      cell: 0,
+      attemptId: 'a.0',
+      jobId: 'default:1',
+      attempt: 2,
       fence: 9_007_199_254_740_991,
+      traceparent: '',
       workerId: 'w',
-      labels: {},
+      specJson: '{"data":"\u2028 \\"quoted\\" \\u0000 ü"}',
+      maxOutputBytes: 1,
     };
-    const attempt = { attemptId: 'a.0', handler: 'h', job, timeoutMs: 0, killGraceMs: 1, maxOutputBytes: 1 };
-    const messages: ToThread[] = [{ kind: 'run', attempt, cell: 0 }];
+    const sent = [run, { ...run, cell: 2_047, attemptId: 'b.0', traceparent: '00-1-1-01' }];
+    const message: PostedToThread = { runs: [], messages: [] };
+    sent.forEach((one) => putRun(message.runs, one));
 
-    expect(unpack(pack(messages))).toEqual(messages);
+    const received: QueuedHandler[] = [];
+    eachRun(posted(message).runs, (one) => received.push(one));
+
+    expect(received).toEqual(sent);
   });
 
-  it('stays a list where bytes are in it', () => {
-    const chunk = { attemptId: 'a.0', stream: 'stdout' as const, offset: 0, sequence: 1, data: Buffer.from([0, 255]) };
+  it('keeps plain ends, with a result or without', () => {
+    const sent: PlainEnd[] = [
+      { cell: 0, startedAtWallMs: 1_700_000_000_000, durationMs: 0.25, resultJson: undefined },
+      { cell: 7, startedAtWallMs: 1_700_000_000_001, durationMs: 0, resultJson: '{"ü":[1]}' },
+    ];
+    const message: PostedFromThread = { ends: [], messages: [] };
+    sent.forEach((one) => putEnd(message.ends, one));
 
-    expect(pack<FromThread>([{ ...settled, output: [chunk] }])).toEqual([{ ...settled, output: [chunk] }]);
-    expect(pack<FromThread>([{ kind: 'output', chunk }])).toEqual([{ kind: 'output', chunk }]);
+    const received: PlainEnd[] = [];
+    eachEnd(posted(message).ends, (one) => received.push(one));
+
+    expect(received).toEqual(sent);
   });
 });

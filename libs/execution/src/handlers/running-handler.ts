@@ -1,48 +1,75 @@
 import { format } from 'node:util';
 
-import { type Clock, MAX_RESULT_BYTES } from '@orchestrator/core';
+import { type Clock, type JobSpec, MAX_RESULT_BYTES, type OutputCounts } from '@orchestrator/core';
 
-import type { OutputStreamName } from '../executor.js';
+import type { ExecutorOutput, OutputStreamName } from '../executor.js';
 import { AttemptOutput } from '../process/attempt-output.js';
 import { HandlerAbortError, type HandlerContext } from './handler-context.js';
 import type { Handler } from './handler-module.js';
-import type { FromThread, HandlerOutcome, HandlerToRun, ToThread } from './handler-wire.js';
+import type { HandlerJob, HandlerOutcome, QueuedHandler, ToThread } from './handler-wire.js';
 import { isRetryable } from './non-retryable-error.js';
 
 const MAX_MESSAGE_CHARS = 4_000;
+const NO_OUTPUT: OutputCounts = { stdoutBytes: 0, stderrBytes: 0, truncated: false };
 
-export interface RunningHandlerParams {
+/** The thread, as one call of a handler sees it. */
+export interface HandlerHost {
   clock: Clock;
-  attempt: HandlerToRun;
-  post: (message: FromThread) => void;
-  onOutput: (running: RunningHandler) => void;
+  find: (name: string) => Handler | undefined;
+  /** Called once: what became of it. Its function may go on. */
+  settled: (running: RunningHandler, outcome: HandlerOutcome) => void;
+  onOutput: (running: RunningHandler, output: AttemptOutput) => void;
+  /** Its function has come to its end, later than `run`. */
+  ended: (running: RunningHandler) => void;
 }
 
 /** One call of a handler, in the thread. */
 export class RunningHandler {
-  readonly output: AttemptOutput;
-  readonly startedAtMs: number;
   readonly startedAtWallMs: number;
-  /** Made when somebody asks for it: most handlers never do. */
+  /** Made when it prints something: most handlers never do. */
+  private captured: AttemptOutput | undefined;
+  /** Made when somebody asks for it. */
   private controller: AbortController | undefined;
   private settled = false;
 
-  constructor(private readonly params: RunningHandlerParams) {
-    this.output = new AttemptOutput(params.attempt.attemptId, params.attempt.maxOutputBytes);
-    this.startedAtMs = params.clock.monotonicMs();
-    this.startedAtWallMs = params.clock.wallMs();
+  constructor(
+    readonly attempt: QueuedHandler,
+    readonly startedAtMs: number,
+    private readonly host: HandlerHost,
+  ) {
+    this.startedAtWallMs = host.clock.wallMs();
   }
 
-  async run(handler: Handler | undefined): Promise<void> {
-    const { attempt } = this.params;
+  /** Calls its function. True: that goes on, and `ended` will follow. */
+  run(): boolean {
+    const spec = JSON.parse(this.attempt.specJson) as JobSpec;
+    const name = spec.handler ?? '';
+    const handler = this.host.find(name);
     if (handler === undefined) {
-      const message = `the worker's module exports no handler ${JSON.stringify(attempt.handler)}`;
-      return this.settle({ ok: false, message, retryable: false });
+      const message = `the worker's module exports no handler ${JSON.stringify(name)}`;
+      this.settle({ ok: false, message, retryable: false });
+      return false;
     }
     try {
-      this.settle(toOutcome(await handler(attempt.job, this.context())));
+      const returned = handler(toJob(this.attempt, spec), this.context());
+      if (!isThenable(returned)) {
+        this.succeed(returned);
+        return false;
+      }
+      void Promise.resolve(returned).then(
+        (result: unknown) => {
+          this.succeed(result);
+          this.host.ended(this);
+        },
+        (error: unknown) => {
+          this.fail(error);
+          this.host.ended(this);
+        },
+      );
+      return true;
     } catch (error) {
       this.fail(error);
+      return false;
     }
   }
 
@@ -50,12 +77,17 @@ export class RunningHandler {
     this.settle({ ok: false, message: describe(error), retryable: isRetryable(error) });
   }
 
-  get attemptId(): string {
-    return this.params.attempt.attemptId;
-  }
-
   get hasSettled(): boolean {
     return this.settled;
+  }
+
+  get isAborted(): boolean {
+    return this.controller?.signal.aborted ?? false;
+  }
+
+  /** Undefined: it has printed nothing. */
+  get output(): AttemptOutput | undefined {
+    return this.captured;
   }
 
   abort(message: Extract<ToThread, { kind: 'abort' }>): void {
@@ -64,27 +96,32 @@ export class RunningHandler {
 
   write(stream: OutputStreamName, data: Buffer): void {
     if (!this.settled) {
-      this.output.append(stream, data);
-      this.params.onOutput(this);
+      this.captured ??= new AttemptOutput(this.attempt.attemptId, this.attempt.maxOutputBytes);
+      this.captured.append(stream, data);
+      this.host.onOutput(this, this.captured);
     }
+  }
+
+  /** All that it has printed and nobody has acknowledged. */
+  takeOutput(): { counts: OutputCounts; output: ExecutorOutput[] } {
+    return { counts: this.captured?.counts() ?? NO_OUTPUT, output: this.captured?.takeAll() ?? [] };
+  }
+
+  private succeed(result: unknown): void {
+    let outcome: HandlerOutcome;
+    try {
+      outcome = toOutcome(result);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.settle(outcome);
   }
 
   private settle(outcome: HandlerOutcome): void {
     if (!this.settled) {
       this.settled = true;
-      const { attemptId } = this.params.attempt;
-      const { output, startedAtWallMs } = this;
-      const aborted = this.controller?.signal.aborted ?? false;
-      this.params.post({
-        kind: 'settled',
-        attemptId,
-        outcome,
-        aborted,
-        startedAtWallMs,
-        durationMs: this.params.clock.monotonicMs() - this.startedAtMs,
-        counts: output.counts(),
-        output: output.takeAll(),
-      });
+      this.host.settled(this, outcome);
     }
   }
 
@@ -102,6 +139,25 @@ export class RunningHandler {
   private abortController(): AbortController {
     return (this.controller ??= new AbortController());
   }
+}
+
+function toJob({ jobId, attempt, fence, workerId, traceparent }: QueuedHandler, spec: JobSpec): HandlerJob {
+  return {
+    id: jobId,
+    name: spec.name,
+    data: spec.data,
+    attempt,
+    fence,
+    workerId,
+    labels: spec.labels ?? {},
+    ...(spec.batchId === undefined ? undefined : { batchId: spec.batchId }),
+    ...(traceparent === '' ? undefined : { traceparent }),
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const holds = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return holds && typeof (value as { then?: unknown }).then === 'function';
 }
 
 function toOutcome(result: unknown): HandlerOutcome {

@@ -66,8 +66,19 @@ export async function startHandlers(params: Partial<HandlerRunnerParams> = {}): 
 
   const run: HandlerHarness['run'] = (handler, data, more) => {
     const attemptId = `${randomUUID()}.0`;
-    const job = { id: 'default:1', name: 'a job', data, attempt: 1, fence: 7, workerId: 'worker-1', labels: {} };
-    runner.run({ attemptId, handler, job, timeoutMs: 0, killGraceMs: 200, maxOutputBytes: 65_536, ...more });
+    runner.run({
+      attemptId,
+      jobId: 'default:1',
+      attempt: 1,
+      fence: 7,
+      traceparent: '',
+      workerId: 'worker-1',
+      specJson: JSON.stringify({ name: 'a job', handler, data }),
+      timeoutMs: 0,
+      killGraceMs: 200,
+      maxOutputBytes: 65_536,
+      ...more,
+    });
     return attemptId;
   };
   const ended = async (attemptId: string): Promise<ExecutorEnd> => {
