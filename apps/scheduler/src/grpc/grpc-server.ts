@@ -1,7 +1,7 @@
 import type { Clock } from '@orchestrator/core';
 import type { Dispatch, OutboxLimits } from '@orchestrator/dispatch';
 import { type Service, withTimeout } from '@orchestrator/lifecycle';
-import { WorkerServiceDefinition } from '@orchestrator/proto-types';
+import { WholeMessages } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
 import { createServer, type Server } from 'nice-grpc';
 import { HealthDefinition, HealthServiceImpl, HealthState } from 'nice-grpc-server-health';
@@ -93,7 +93,7 @@ export class GrpcServer implements Service {
     this.server
       .with(errorMiddleware(logger))
       .add(
-        WorkerServiceDefinition,
+        WholeMessages,
         createWorkerService({ dispatch, sockets, asksWorkers, onRefused, clock, logger, outbox, limits }),
       );
   }
