@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 
 import { type Clock, sleep, systemClock } from '@orchestrator/core';
-import { createLogger as createWinston, format as winstonFormat, type Logger as Winston, transports } from 'winston';
+import { createLogger as createWinston, format as winstonFormat, transports } from 'winston';
 
 import { formatLine, type LogFormat } from './log-line.js';
 import { LineWriter } from './line-writer.js';
@@ -32,6 +32,11 @@ export interface ClosableLogger extends Logger {
   readonly dropped: number;
   /** Values that must never be written from now on, as those of a file that has changed. */
   mask(secrets: readonly string[]): void;
+  /**
+   * For who has many lines in one turn of the event loop: the same lines, in the same order among all others, but written
+   * together when the turn ends. What a process says last, before it exits, is not for this.
+   */
+  gathering(fields: LogFields): Logger;
   /** Resolves when all lines so far were handed on, or after `FLUSH_LIMIT_MS`. Call it before the process ends. */
   flush(): Promise<void>;
   /** `flush`, after which lines are ignored. */
@@ -83,16 +88,27 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
 
   const flush = async (): Promise<void> => {
     const until = clock.monotonicMs() + FLUSH_LIMIT_MS;
+    writer.flush();
     while (winston.writableLength + stream.writableLength > 0 && !stream.destroyed && clock.monotonicMs() < until) {
       await sleep(clock, FLUSH_LOOK_MS);
     }
   };
 
-  const logger = scoped(winston, () => closed, own);
+  const isOn = (level: LogLevel): boolean => !closed && winston.isLevelEnabled(level);
+  const logger = scoped(isOn, (level, message, fields) => winston.log({ level, message, fields }), own);
+  // A line costs winston's streams as much as making it does, and writing it more than both.
+  const gather: Write = (level, message, fields) => {
+    if (writer.isFull) {
+      writer.drop();
+    } else {
+      writer.gather(render(level, message, fields));
+    }
+  };
   return Object.defineProperty(
     {
       ...logger,
       mask: (secrets: readonly string[]) => redact.mask(secrets),
+      gathering: (fields: LogFields) => scoped(isOn, gather, { ...own, ...fields }),
       flush,
       close: async (): Promise<void> => {
         closed = true;
@@ -116,18 +132,20 @@ function toSink(writer: LineWriter): Writable {
   });
 }
 
-function scoped(winston: Winston, isClosed: () => boolean, own: LogFields): Logger {
+type Write = (level: LogLevel, message: string, fields: LogFields) => void;
+
+function scoped(isOn: (level: LogLevel) => boolean, put: Write, own: LogFields): Logger {
   const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
-    if (!isClosed() && winston.isLevelEnabled(level)) {
-      winston.log({ level, message, fields: { ...own, ...fields } });
+    if (isOn(level)) {
+      put(level, message, { ...own, ...fields });
     }
   };
   return {
-    isDebug: winston.isLevelEnabled('debug'),
+    isDebug: isOn('debug'),
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    child: (fields) => scoped(winston, isClosed, { ...own, ...fields }),
+    child: (fields) => scoped(isOn, put, { ...own, ...fields }),
   };
 }
