@@ -31,6 +31,8 @@ export class OpenSockets {
   readonly #connections: FairConnections;
   /** Answers that were not taken, and since when they are complete, as far as was seen. */
   readonly #answers = new Map<ServerResponse, number | undefined>();
+  /** By the socket that Node names, which with TLS is not the one that was accepted. */
+  readonly #bySocket = new WeakMap<Socket, Connection>();
   /** Our side has said all that it had to say; seen at the last look. */
   readonly #over = new WeakSet<Connection>();
   #look: Timer | undefined;
@@ -75,7 +77,14 @@ export class OpenSockets {
   }
 
   #of({ socket }: IncomingMessage): Connection | undefined {
-    return this.#connections.of(peerOf(socket));
+    let connection = this.#bySocket.get(socket);
+    if (connection === undefined) {
+      connection = this.#connections.of(peerOf(socket));
+      if (connection !== undefined) {
+        this.#bySocket.set(socket, connection);
+      }
+    }
+    return connection;
   }
 
   #begun(request: IncomingMessage, response: ServerResponse): void {
@@ -85,7 +94,8 @@ export class OpenSockets {
     }
     this.#connections.begun(connection);
     this.#answers.set(response, undefined);
-    response.once('close', () => {
+    // It closes once, so nothing has to be taken off again.
+    response.on('close', () => {
       this.#answers.delete(response);
       this.#connections.ended(connection);
     });

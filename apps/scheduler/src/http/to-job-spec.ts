@@ -28,11 +28,18 @@ export interface JobDraft {
 }
 
 export interface SubmissionContext {
-  batchId?: string;
+  /** Of the body that it came in. */
+  bodyBytes: number;
   traceparent: string | undefined;
   /** The token's name. */
   submittedBy: string | undefined;
 }
+
+/**
+ * Of a body no larger than this no job is too large: only its numbers grow when they are written out (1e20, to five times
+ * as much), and what is added is short.
+ */
+const SMALL_BODY_BYTES = MAX_SPEC_BYTES / 8;
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -70,7 +77,6 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       cwd: request.cwd,
       stdin: request.stdin === '' ? undefined : request.stdin,
       labels: emptyToNone(request.labels),
-      batchId: context.batchId,
       submittedBy: context.submittedBy,
       traceparent: context.traceparent,
     },
@@ -81,7 +87,9 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       freezeLimitMs: DEFAULT_FREEZE_LIMIT_MS,
     },
   );
-  requireSpecSize(spec, at);
+  if (context.bodyBytes > SMALL_BODY_BYTES) {
+    requireSpecSize(spec, at);
+  }
   const rule = withoutDefaults<JobRule>(
     {
       attempts: request.attempts,
@@ -89,7 +97,6 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       backoff: toBackoff(request.backoff, path('backoff')),
       noRetryExitCodes: request.noRetryExitCodes?.length === 0 ? undefined : request.noRetryExitCodes,
       retainMs: ms('retain', request.retain),
-      batchId: context.batchId,
     },
     { attempts: DEFAULT_ATTEMPTS, maxWorkerLosses: DEFAULT_MAX_WORKER_LOSSES, retainMs: DEFAULT_RETAIN_MS },
   );
@@ -99,12 +106,19 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
   };
 }
 
-export function toNewJob(draft: JobDraft, ulid: string): NewJob {
-  return { ...draft.job, ulid: ulid as Ulid };
+/** The draft with its id; of a batch, with that of the batch. */
+export function toNewJob({ job }: JobDraft, ulid: string, batchId?: string): NewJob {
+  const { spec, rule } = job;
+  return batchId === undefined
+    ? { ...job, ulid: ulid as Ulid }
+    : { ...job, ulid: ulid as Ulid, spec: { ...spec, batchId }, rule: { ...rule, batchId } };
 }
 
+const PROGRAMS = ['command', 'argv', 'handler'] as const;
+const FOR_COMMANDS = ['env', 'cwd', 'stdin'] as const;
+
 function requireOneProgram(request: JobRequest, path: (field: string) => string): void {
-  const given = (['command', 'argv', 'handler'] as const).filter((field) => request[field] !== undefined);
+  const given = PROGRAMS.filter((field) => request[field] !== undefined);
   if (given.length === 0) {
     throw invalid(path('command'), 'one of command, argv and handler is required');
   }
@@ -117,7 +131,7 @@ function requireOneProgram(request: JobRequest, path: (field: string) => string)
   if (request.data !== undefined && request.handler === undefined) {
     throw invalid(path('data'), 'is only for jobs with a handler');
   }
-  for (const field of ['env', 'cwd', 'stdin'] as const) {
+  for (const field of FOR_COMMANDS) {
     if (request.handler !== undefined && request[field] !== undefined) {
       throw invalid(path(field), 'is not for jobs with a handler');
     }
@@ -127,18 +141,23 @@ function requireOneProgram(request: JobRequest, path: (field: string) => string)
   }
 }
 
+/** Of UTF-8, for each unit of a string's length. */
+const MAX_BYTES_PER_UNIT = 3;
+
 /** A string of execve(2) ends with a NUL that counts. */
 function requireArgumentSizes(request: JobRequest, path: (field: string) => string): void {
   const check = (field: string, text: string): void => {
-    const bytes = Buffer.byteLength(text);
+    const bytes = text.length < MAX_ARG_BYTES / MAX_BYTES_PER_UNIT ? 0 : Buffer.byteLength(text);
     if (bytes >= MAX_ARG_BYTES) {
       throw invalid(path(field), `has ${bytes} bytes: expected less than ${MAX_ARG_BYTES}, the limit of Linux`);
     }
   };
-  check('command', request.command ?? '');
+  if (request.command !== undefined) {
+    check('command', request.command);
+  }
   request.argv?.forEach((argument, index) => check(`argv[${index}]`, argument));
-  for (const [name, value] of Object.entries(request.env ?? {})) {
-    check(`env.${name}`, `${name}=${value}`);
+  if (request.env !== undefined) {
+    Object.entries(request.env).forEach(([name, value]) => check(`env.${name}`, `${name}=${value}`));
   }
 }
 
@@ -201,10 +220,14 @@ function toStartTime(request: JobRequest, path: (field: string) => string): { de
 type Loose<T> = { [K in keyof T]: T[K] | undefined };
 
 function withoutDefaults<T extends object>(values: Loose<T>, defaults: Partial<T>): T {
-  const kept = Object.entries(values).filter(
-    ([key, value]) => value !== undefined && value !== defaults[key as keyof T],
-  );
-  return Object.fromEntries(kept) as T;
+  const kept: Partial<T> = {};
+  for (const key in values) {
+    const value = values[key];
+    if (value !== undefined && value !== defaults[key]) {
+      kept[key] = value;
+    }
+  }
+  return kept as T;
 }
 
 function emptyToNone(record: Record<string, string> | undefined): Record<string, string> | undefined {
