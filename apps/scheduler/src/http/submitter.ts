@@ -19,12 +19,18 @@ const MAX_WAITING = 20_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 interface Waiting {
-  readonly pool: string;
   readonly job: NewJob;
   readonly bytes: number;
   readonly untilMs: number;
+  isOpen: boolean;
   resolve(reply: EnqueueReply): void;
   reject(error: unknown): void;
+}
+
+/** Submissions to one pool, in the order of coming: so in that of their limits. */
+interface Line {
+  underWay: readonly Waiting[];
+  waiting: Waiting[];
 }
 
 /**
@@ -34,9 +40,11 @@ interface Waiting {
 export class Submitter {
   readonly #params: SubmitterParams;
   readonly #limitMs: number;
-  readonly #pools = new Map<string, Waiting[]>();
-  /** All that are not answered, in the order of coming: so in that of their limits. */
-  readonly #open = new Set<Waiting>();
+  // No Set of them all: the tables that it leaves behind, each with a link to the next one, keep what was in them alive
+  // until the next major collection of garbage, which was a seventh of all that requests allocate.
+  readonly #pools = new Map<string, Line>();
+  /** Not answered. */
+  #open = 0;
   #bytes = 0;
   #timer: Timer | undefined;
 
@@ -52,24 +60,25 @@ export class Submitter {
    */
   submit(pool: string, job: NewJob, bytes: number): Promise<EnqueueReply> {
     return new Promise((resolve, reject) => {
-      const waiting = this.#pools.get(pool);
-      this.#requireRoom(pool, waiting, bytes);
+      const line = this.#pools.get(pool);
+      this.#requireRoom(pool, line, bytes);
       const untilMs = this.#params.clock.monotonicMs() + this.#limitMs;
-      const entry: Waiting = { pool, job, bytes, untilMs, resolve, reject };
+      const entry: Waiting = { job, bytes, untilMs, isOpen: true, resolve, reject };
       this.#bytes += bytes;
-      this.#open.add(entry);
+      this.#open += 1;
       this.#timer ??= this.#params.clock.setTimer(this.#limitMs, () => this.#giveUpLate());
-      if (waiting === undefined) {
-        this.#pools.set(pool, []);
-        void this.#send(pool, [entry]);
+      if (line === undefined) {
+        const begun: Line = { underWay: [entry], waiting: [] };
+        this.#pools.set(pool, begun);
+        void this.#send(pool, begun);
       } else {
-        waiting.push(entry);
+        line.waiting.push(entry);
       }
     });
   }
 
-  #requireRoom(pool: string, waiting: readonly Waiting[] | undefined, bytes: number): void {
-    if (waiting !== undefined && waiting.length >= MAX_WAITING) {
+  #requireRoom(pool: string, line: Line | undefined, bytes: number): void {
+    if (line !== undefined && line.waiting.length >= MAX_WAITING) {
       throw new ProblemError('overloaded', `${MAX_WAITING} submissions to the pool "${pool}" wait already`);
     }
     if (this.#bytes + bytes > MAX_BYTES) {
@@ -77,11 +86,10 @@ export class Submitter {
     }
   }
 
-  async #send(pool: string, first: Waiting[]): Promise<void> {
-    let batch = first;
-    while (batch.length > 0) {
-      await this.#write(pool, batch);
-      batch = this.#pools.get(pool)?.splice(0, MAX_BATCH) ?? [];
+  async #send(pool: string, line: Line): Promise<void> {
+    while (line.underWay.length > 0) {
+      await this.#write(pool, line.underWay);
+      line.underWay = line.waiting.splice(0, MAX_BATCH);
     }
     this.#pools.delete(pool);
   }
@@ -115,34 +123,36 @@ export class Submitter {
 
   /** False: it was answered before. */
   #close(entry: Waiting): boolean {
-    const wasOpen = this.#open.delete(entry);
-    if (wasOpen) {
-      this.#bytes -= entry.bytes;
+    if (!entry.isOpen) {
+      return false;
     }
-    return wasOpen;
+    entry.isOpen = false;
+    this.#open -= 1;
+    this.#bytes -= entry.bytes;
+    return true;
   }
 
   /** Who is answered 503 is not written afterwards, if it has not been sent yet. */
   #giveUpLate(): void {
-    this.#timer = undefined;
     const nowMs = this.#params.clock.monotonicMs();
-    for (const entry of this.#open) {
-      if (entry.untilMs > nowMs) {
-        this.#timer = this.#params.clock.setTimer(entry.untilMs - nowMs, () => this.#giveUpLate());
-        return;
+    const isLate = (entry: Waiting): boolean => entry.untilMs <= nowMs;
+    let nextMs = nowMs + this.#limitMs;
+    for (const line of this.#pools.values()) {
+      const late = [...line.underWay, ...line.waiting].filter((entry) => entry.isOpen && isLate(entry));
+      line.waiting = line.waiting.filter((entry) => !isLate(entry));
+      for (const entry of late) {
+        this.#close(entry);
+        entry.reject(new TimeoutError('writing the job', this.#limitMs));
       }
-      this.#close(entry);
-      const line = this.#pools.get(entry.pool);
-      const index = line?.indexOf(entry) ?? -1;
-      if (index >= 0) {
-        line?.splice(index, 1);
-      }
-      entry.reject(new TimeoutError('writing the job', this.#limitMs));
+      const first = line.underWay.find((entry) => entry.isOpen) ?? line.waiting[0];
+      nextMs = Math.min(nextMs, first?.untilMs ?? nextMs);
     }
+    this.#timer =
+      this.#open === 0 ? undefined : this.#params.clock.setTimer(nextMs - nowMs, () => this.#giveUpLate());
   }
 
   #rest(): void {
-    if (this.#open.size === 0) {
+    if (this.#open === 0) {
       this.#timer?.cancel();
       this.#timer = undefined;
     }
