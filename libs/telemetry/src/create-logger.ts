@@ -57,9 +57,9 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   const own = options.fields ?? {};
   let closed = false;
 
-  const render = (level: string, message: string, fields: LogFields): string =>
+  const render = (level: string, message: string, scope: LogFields, fields: LogFields): string =>
     formatLine(
-      { wallMs: clock.wallMs(), level, message, fields: redact(fields, level === 'error') },
+      { wallMs: clock.wallMs(), level, message, fields: redact(scope, fields, level === 'error') },
       options.format,
       colours,
     );
@@ -68,14 +68,15 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
     stream,
     maxBufferedBytes,
     describe: (count, error) =>
-      render('warn', 'log lines were dropped: their reader had stalled or failed', { ...own, dropped: count, error }),
+      render('warn', 'log lines were dropped: their reader had stalled or failed', own, { dropped: count, error }),
   });
   const bounded = winstonFormat((info) => {
     if (writer.isFull) {
       writer.drop();
       return false;
     }
-    (info as Record<symbol, unknown>)[LINE] = render(info.level, info.message as string, info['fields'] as LogFields);
+    const { level, message, scope, fields } = info as unknown as Said;
+    (info as Record<symbol, unknown>)[LINE] = render(level, message, scope, fields);
     return info;
   });
 
@@ -95,13 +96,13 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   };
 
   const isOn = (level: LogLevel): boolean => !closed && winston.isLevelEnabled(level);
-  const logger = scoped(isOn, (level, message, fields) => winston.log({ level, message, fields }), own);
+  const logger = scoped(isOn, (said) => winston.log(said), own);
   // A line costs winston's streams as much as making it does, and writing it more than both.
-  const gather: Write = (level, message, fields) => {
+  const gather = ({ level, message, scope, fields }: Said): void => {
     if (writer.isFull) {
       writer.drop();
     } else {
-      writer.gather(render(level, message, fields));
+      writer.gather(render(level, message, scope, fields));
     }
   };
   return Object.defineProperty(
@@ -132,12 +133,22 @@ function toSink(writer: LineWriter): Writable {
   });
 }
 
-type Write = (level: LogLevel, message: string, fields: LogFields) => void;
+/** What is to be a line. */
+interface Said {
+  level: LogLevel;
+  message: string;
+  /** Of the logger. */
+  scope: LogFields;
+  /** Of the line; they go over those of the logger. */
+  fields: LogFields;
+}
 
-function scoped(isOn: (level: LogLevel) => boolean, put: Write, own: LogFields): Logger {
-  const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
+const NO_FIELDS: LogFields = {};
+
+function scoped(isOn: (level: LogLevel) => boolean, put: (said: Said) => void, scope: LogFields): Logger {
+  const write = (level: LogLevel, message: string, fields: LogFields = NO_FIELDS): void => {
     if (isOn(level)) {
-      put(level, message, { ...own, ...fields });
+      put({ level, message, scope, fields });
     }
   };
   return {
@@ -146,6 +157,6 @@ function scoped(isOn: (level: LogLevel) => boolean, put: Write, own: LogFields):
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    child: (fields) => scoped(isOn, put, { ...own, ...fields }),
+    child: (fields) => scoped(isOn, put, { ...scope, ...fields }),
   };
 }

@@ -31,8 +31,18 @@ export function formatLine(line: LogLine, format: LogFormat, colours: boolean): 
 
 function toJsonLine(line: LogLine): string {
   const { wallMs, level, message, fields } = line;
-  return safeJson({ time: toIsoTime(wallMs), level, message, ...withoutOwn(fields) });
+  const own = `{"time":"${toIsoTime(wallMs)}","level":"${level}","message":${safeJson(message)}`;
+  const rest = safeJson(withoutOwn(fields));
+  if (rest === '{}') {
+    return `${own}}`;
+  }
+  // In any object what looks like an index comes first.
+  return STARTS_WITH_INDEX.test(rest)
+    ? safeJson({ time: toIsoTime(wallMs), level, message, ...withoutOwn(fields) })
+    : `${own},${rest.slice(1)}`;
 }
+
+const STARTS_WITH_INDEX = /^\{"\d/;
 
 const OWN: readonly string[] = ['time', 'level', 'message'];
 
@@ -41,9 +51,7 @@ function withoutOwn(fields: LogFields): LogFields {
   if (!OWN.some((name) => Object.hasOwn(fields, name))) {
     return fields;
   }
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [OWN.includes(key) ? `${key}_` : key, value]),
-  );
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [OWN.includes(key) ? `${key}_` : key, value]));
 }
 
 function toPrettyLine({ wallMs, level, message, fields }: LogLine, colours: boolean): string {

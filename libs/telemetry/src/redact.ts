@@ -16,8 +16,8 @@ const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s"]+@/gi;
 const MAX_KNOWN_KEYS = 1_000;
 
 export interface Redact {
-  /** `withStacks`: errors keep their stack. */
-  (fields: LogFields, withStacks: boolean): LogFields;
+  /** Of `fields` over `own`. `withStacks`: errors keep their stack. */
+  (own: LogFields, fields: LogFields, withStacks: boolean): LogFields;
   /** Values that were not known before; what a credential was before it changed stays masked, too. */
   mask(secrets: readonly string[]): void;
 }
@@ -90,20 +90,39 @@ export function createRedact(secrets: readonly string[]): Redact {
     if (Array.isArray(items)) {
       return items.slice(0, MAX_ITEMS).map((item) => walk(item, depth + 1, withStacks));
     }
-    const copy: Record<string, unknown> = {};
+    const copy: LogFields = {};
     for (const key of Object.keys(items).slice(0, MAX_ITEMS)) {
-      const { shown, isSecret } = keyOf(key);
-      const item = isSecret ? REDACTED : walk((items as Record<string, unknown>)[key], depth + 1, withStacks);
-      if (shown === '__proto__') {
-        Object.defineProperty(copy, shown, { value: item, enumerable: true, configurable: true, writable: true });
-      } else {
-        copy[shown] = item;
-      }
+      put(copy, key, (items as LogFields)[key], depth, withStacks);
     }
     return copy;
   };
 
-  const redact = (fields: LogFields, withStacks: boolean): LogFields => object(fields, 0, withStacks) as LogFields;
+  const put = (copy: LogFields, key: string, value: unknown, depth: number, withStacks: boolean): void => {
+    const { shown, isSecret } = keyOf(key);
+    const item = isSecret ? REDACTED : walk(value, depth + 1, withStacks);
+    if (shown === '__proto__') {
+      Object.defineProperty(copy, shown, { value: item, enumerable: true, configurable: true, writable: true });
+    } else {
+      copy[shown] = item;
+    }
+  };
+
+  // As of `{ ...own, ...fields }`, which would cost as much as all the rest.
+  const redact = (own: LogFields, fields: LogFields, withStacks: boolean): LogFields => {
+    const copy: LogFields = {};
+    let room = MAX_ITEMS;
+    for (const key in own) {
+      room -= 1;
+      put(copy, key, Object.hasOwn(fields, key) ? fields[key] : own[key], 0, withStacks);
+    }
+    for (const key of Object.keys(fields)) {
+      if (!Object.hasOwn(own, key) && room > 0) {
+        room -= 1;
+        put(copy, key, fields[key], 0, withStacks);
+      }
+    }
+    return copy;
+  };
   return Object.assign(redact, {
     mask: (more: readonly string[]) => {
       masked = [...new Set([...masked, ...more])].slice(-MAX_MASKED);

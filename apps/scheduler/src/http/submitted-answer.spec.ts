@@ -19,11 +19,24 @@ const program = fc.oneof(
 );
 const options = fc.oneof(
   { weight: 3, arbitrary: fc.constant({}) },
-  { weight: 1, arbitrary: fc.record({ priority: maybe(fc.integer()), timeoutMs: maybe(fc.nat()), labels: maybe(fc.dictionary(text, text)) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      priority: maybe(fc.integer()),
+      timeoutMs: maybe(fc.nat()),
+      labels: maybe(fc.dictionary(text, text)),
+    }),
+  },
 );
 const rule = fc.oneof(
   { weight: 3, arbitrary: fc.constant({}) },
-  { weight: 1, arbitrary: fc.record({ attempts: fc.integer({ min: 2, max: 9 }), backoff: maybe(fc.constant({ ...DEFAULT_BACKOFF, delayMs: 5 })) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      attempts: fc.integer({ min: 2, max: 9 }),
+      backoff: maybe(fc.constant({ ...DEFAULT_BACKOFF, delayMs: 5 })),
+    }),
+  },
 );
 const capacities = [
   { workers: 0, slots: 0, freeSlots: 0 },
@@ -44,11 +57,25 @@ const submitted = fc
     capacity: fc.constantFrom(...capacities),
     delayMs: fc.nat(),
   })
-  .map(({ pool, name, program, options, rule, submittedBy, traceparent, state, createdAt, capacity, delayMs }): Submitted => {
-    const spec = without({ name, ...program, ...options, submittedBy, traceparent });
-    const job = { ulid: '01JD0000000000000000000000' as Ulid, spec, rule: without(rule), priority: 0 };
-    return { pool, job: (state === 'scheduled' ? { ...job, delayMs } : job) as NewJob, state, createdAt, capacity };
-  });
+  .map(
+    ({
+      pool,
+      name,
+      program,
+      options,
+      rule,
+      submittedBy,
+      traceparent,
+      state,
+      createdAt,
+      capacity,
+      delayMs,
+    }): Submitted => {
+      const spec = without({ name, ...program, ...options, submittedBy, traceparent });
+      const job = { ulid: '01JD0000000000000000000000' as Ulid, spec, rule: without(rule), priority: 0 };
+      return { pool, job: (state === 'scheduled' ? { ...job, delayMs } : job) as NewJob, state, createdAt, capacity };
+    },
+  );
 
 /** Says of no job that it is plain. */
 const inFull = (one: Submitted): string => {
@@ -69,11 +96,18 @@ describe('SubmittedAnswers', () => {
   });
 
   it('answers the whole job', () => {
-    const job: NewJob = { ulid: '01JD0000000000000000000000' as Ulid, spec: { name: 'n', handler: 'noop', data: { a: 1 } }, rule: {}, priority: 0 };
+    const job: NewJob = {
+      ulid: '01JD0000000000000000000000' as Ulid,
+      spec: { name: 'n', handler: 'noop', data: { a: 1 } },
+      rule: {},
+      priority: 0,
+    };
     const createdAt = Date.UTC(2026, 0, 1);
     const capacity = { workers: 0, slots: 0, freeSlots: 0 };
 
-    const answer = JSON.parse(new SubmittedAnswers().write({ pool: 'p', job, state: 'queued', createdAt, capacity })) as object;
+    const answer = JSON.parse(
+      new SubmittedAnswers().write({ pool: 'p', job, state: 'queued', createdAt, capacity }),
+    ) as object;
 
     expect(answer).toMatchObject({
       id: toJobId('p', job.ulid),
@@ -94,7 +128,12 @@ describe('SubmittedAnswers', () => {
     const answers = new SubmittedAnswers();
     const of = (submittedBy: string): Submitted => ({
       pool: 'p',
-      job: { ulid: '01JD0000000000000000000000' as Ulid, spec: { name: 'n', command: 'c', submittedBy }, rule: {}, priority: 0 },
+      job: {
+        ulid: '01JD0000000000000000000000' as Ulid,
+        spec: { name: 'n', command: 'c', submittedBy },
+        rule: {},
+        priority: 0,
+      },
       state: 'queued',
       createdAt: 0,
       capacity: { workers: 0, slots: 0, freeSlots: 0 },

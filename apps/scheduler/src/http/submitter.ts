@@ -147,8 +147,7 @@ export class Submitter {
       const first = line.underWay.find((entry) => entry.isOpen) ?? line.waiting[0];
       nextMs = Math.min(nextMs, first?.untilMs ?? nextMs);
     }
-    this.#timer =
-      this.#open === 0 ? undefined : this.#params.clock.setTimer(nextMs - nowMs, () => this.#giveUpLate());
+    this.#timer = this.#open === 0 ? undefined : this.#params.clock.setTimer(nextMs - nowMs, () => this.#giveUpLate());
   }
 
   #rest(): void {
