@@ -73,7 +73,7 @@ const submitted = fc
     }): Submitted => {
       const spec = without({ name, ...program, ...options, submittedBy, traceparent });
       const job = { ulid: '01JD0000000000000000000000' as Ulid, spec, rule: without(rule), priority: 0 };
-      return { pool, job: (state === 'scheduled' ? { ...job, delayMs } : job) as NewJob, state, createdAt, capacity };
+      return { pool, job: state === 'scheduled' ? { ...job, delayMs } : job, state, createdAt, capacity };
     },
   );
 

@@ -87,7 +87,8 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       freezeLimitMs: DEFAULT_FREEZE_LIMIT_MS,
     },
   );
-  if (context.bodyBytes > SMALL_BODY_BYTES) {
+  const isSmall = context.bodyBytes <= SMALL_BODY_BYTES;
+  if (!isSmall) {
     requireSpecSize(spec, at);
   }
   const rule = withoutDefaults<JobRule>(

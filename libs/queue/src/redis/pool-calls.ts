@@ -122,7 +122,11 @@ export class PoolCalls {
     for (let wait = RESEND_FIRST_MS; ; wait = Math.min(wait * 2, RESEND_MAX_MS)) {
       const left = deadline - clock.monotonicMs();
       if (left <= 0) {
-        throw toUnavailable(what, last ?? new Error('the calls before it took all the time there was'), mayHaveExecuted);
+        throw toUnavailable(
+          what,
+          last ?? new Error('the calls before it took all the time there was'),
+          mayHaveExecuted,
+        );
       }
       try {
         return await this.#within(left, ask());
