@@ -37,7 +37,7 @@ export function registerAudit(app: FastifyInstance, { log, refusals, clock }: Au
 
 function toEntry(request: FastifyRequest, reply: FastifyReply, atMs: number): AuditEntry {
   const { statusCode: status } = reply;
-  return {
+  const entry: AuditEntry = {
     atMs,
     action: routeOf(request).config.audit ?? 'access.check',
     who: request.caller?.name,
@@ -45,6 +45,9 @@ function toEntry(request: FastifyRequest, reply: FastifyReply, atMs: number): Au
     targets: request.auditTargets ?? [],
     outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
     status,
-    ...(REFUSED.has(status) && request.auditDetail !== undefined ? { detail: request.auditDetail } : {}),
   };
+  if (REFUSED.has(status) && request.auditDetail !== undefined) {
+    entry.detail = request.auditDetail;
+  }
+  return entry;
 }
