@@ -67,7 +67,11 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     random,
   });
 
-  const audit = openAudit(config, { clock, logger: part('audit') });
+  const audit = openAudit(config, {
+    clock,
+    logger: part('audit'),
+    entries: logger.gathering({ component: 'audit' }),
+  });
   const tls = openTls(config, { files: credentials, clock, logger: part('tls') });
 
   // Redis: what is kept there, and the way to it.

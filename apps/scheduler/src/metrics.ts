@@ -37,7 +37,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** What GET /metrics answers. Nothing that a user wrote is a label, so the number of series is bounded. */
 export class SchedulerMetrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter<'method' | 'route' | 'status'>;
+  /** Answered requests, by what the metric says of them. */
+  readonly #requests = new Map<string, { labels: Record<string, string>; count: number }>();
 
   constructor(sources: MetricsSources) {
     const { counters, leader } = sources;
@@ -54,12 +55,7 @@ export class SchedulerMetrics {
       const help = 'Seconds until the certificate of this scheduler expires; negative: it has.';
       this.#showGauge('orchestrator_tls_certificate_expires_seconds', help, certificateSecondsLeft);
     }
-    this.#requests = new Counter({
-      name: 'orchestrator_http_requests_total',
-      help: 'HTTP requests answered.',
-      labelNames: ['method', 'route', 'status'],
-      registers: [this.#registry],
-    });
+    this.#showRequests();
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -73,10 +69,28 @@ export class SchedulerMetrics {
 
   /** `route`: the template of a known one, as "/api/v1/jobs/:id". */
   requestAnswered(method: string, route: string | undefined, status: number): void {
-    this.#requests.inc({
-      method: METHODS.has(method) ? method : 'other',
-      route: route ?? 'none',
-      status: `${Math.floor(status / 100)}xx`,
+    const known = METHODS.has(method) ? method : 'other';
+    const kind = Math.floor(status / 100);
+    const key = `${known} ${kind} ${route ?? 'none'}`;
+    const requests = this.#requests.get(key);
+    if (requests === undefined) {
+      const labels = { method: known, route: route ?? 'none', status: `${kind}xx` };
+      this.#requests.set(key, { labels, count: 1 });
+    } else {
+      requests.count += 1;
+    }
+  }
+
+  #showRequests(): void {
+    const shown = new Counter({
+      name: 'orchestrator_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['method', 'route', 'status'],
+      registers: [this.#registry],
+      collect: () => {
+        shown.reset();
+        this.#requests.forEach(({ labels, count }) => shown.inc(labels, count));
+      },
     });
   }
 

@@ -48,6 +48,7 @@ export {
 } from './ids.js';
 export type { Clock, Timer } from './clock.js';
 export { MAX_TIMER_MS, sleep, systemClock } from './clock.js';
+export { toIsoTime } from './iso-time.js';
 export type { Random } from './random.js';
 export { fullJitterMs, systemRandom } from './random.js';
 export type { Duration } from './duration.js';

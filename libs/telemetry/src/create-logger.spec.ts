@@ -1,5 +1,7 @@
 import { Writable } from 'node:stream';
 
+import { type Clock, systemClock } from '@orchestrator/core';
+
 import { createLogger, type CreateLoggerOptions, silentLogger } from './index.js';
 
 /** A stream that remembers, and that can be stalled. */
@@ -170,6 +172,81 @@ describe('createLogger', () => {
     await logger.close();
 
     expect(logger.dropped).toBe(1);
+  });
+});
+
+describe('gathering', () => {
+  const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+  const hostile: Record<string, unknown>[] = [
+    { name: 'a\r\nb\x1b[31mc\x7f\x9b\u2028d\ud800', 'k\ney': 1, time: 'forged', message: 'forged', level: 1 },
+    { token: 'one', nested: { password: 'two', env: { A: 'b' } }, url: 'redis://me:five@host:1/0', s: 'my hunter2' },
+    { big: 10n, bytes: Buffer.from('abc'), when: new Date(NaN), f: () => 1, n: NaN, none: undefined, no: null },
+    { error: new Error('outer hunter2', { cause: new Error('inner') }), deep: [[[[[[[1]]]]]]], 'hunter2 key': true },
+    { ...(JSON.parse('{"__proto__": {"hunter2": "x"}, "2": "b", "1": "a"}') as object), map: new Map([['token', 1]]) },
+    { scheduler: 'another', text: 'x'.repeat(10_000), list: Array.from({ length: 200 }, (_, i) => i) },
+    {},
+  ];
+
+  it.each(['json', 'pretty'] as const)('writes the very lines that are written one by one, in %s', async (format) => {
+    const clock: Clock = { ...systemClock, wallMs: () => 1_770_000_000_007 };
+    const { logger, lines } = setup({ format, clock, secrets: ['hunter2'], fields: { scheduler: 's1' } });
+    const [plain, gathering] = [logger.child({ component: 'audit' }), logger.gathering({ component: 'audit' })];
+
+    hostile.forEach((fields) => plain.info('audit', fields));
+    hostile.forEach((fields) => gathering.info('audit', fields));
+    await turn();
+
+    expect(lines()).toHaveLength(2 * hostile.length);
+    expect(lines().slice(hostile.length)).toEqual(lines().slice(0, hostile.length));
+    expect(lines().join('\n')).not.toMatch(/hunter2|five/);
+  });
+
+  it('writes the lines of a turn at once when it ends, and before any other line', async () => {
+    const { logger, stream, lines } = setup();
+    const writes = jest.spyOn(stream, 'write');
+    const gathering = logger.gathering({});
+
+    gathering.info('1');
+    gathering.info('2');
+    expect(lines()).toEqual([]);
+    logger.warn('3');
+    gathering.info('4');
+    gathering.child({ of: 'a child' }).info('5');
+    await turn();
+
+    expect(lines().map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(['1', '2', '3', '4', '5']);
+    expect(writes).toHaveBeenCalledTimes(3);
+  });
+
+  it('leaves out what is below its level, and masks what became secret meanwhile', async () => {
+    const { logger, text } = setup({ level: 'info' });
+    const gathering = logger.gathering({});
+
+    gathering.debug('no');
+    gathering.info('before', { note: 'hunter3', 'hunter3 key': 1 });
+    logger.mask(['hunter3']);
+    gathering.info('after', { note: 'hunter3', 'hunter3 key': 1 });
+    await turn();
+
+    expect(text().match(/hunter3/g)).toHaveLength(2);
+    expect(text()).not.toContain('"no"');
+  });
+
+  it('drops and counts each line while its reader is stalled, and has written the others when it is closed', async () => {
+    const { logger, lines, stall, resume } = setup({ maxBufferedBytes: 10_000 });
+    const gathering = logger.gathering({});
+    stall();
+    for (let i = 0; i < 1_000; i += 1) {
+      gathering.info('line', { i, padding: 'x'.repeat(100) });
+    }
+    const { dropped } = logger;
+    const closing = logger.close();
+    resume();
+    await closing;
+
+    expect(dropped).toBeGreaterThan(900);
+    expect(lines().filter((line) => line.includes('"line"'))).toHaveLength(1_000 - dropped);
+    expect(lines().filter((line) => line.includes(`"dropped":${dropped}`))).toHaveLength(1);
   });
 });
 

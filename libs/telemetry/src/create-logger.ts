@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 
 import { type Clock, sleep, systemClock } from '@orchestrator/core';
-import { createLogger as createWinston, format as winstonFormat, type Logger as Winston, transports } from 'winston';
+import { createLogger as createWinston, format as winstonFormat, transports } from 'winston';
 
 import { formatLine, type LogFormat } from './log-line.js';
 import { LineWriter } from './line-writer.js';
@@ -32,6 +32,11 @@ export interface ClosableLogger extends Logger {
   readonly dropped: number;
   /** Values that must never be written from now on, as those of a file that has changed. */
   mask(secrets: readonly string[]): void;
+  /**
+   * For who has many lines in one turn of the event loop: the same lines, in the same order among all others, but written
+   * together when the turn ends. What a process says last, before it exits, is not for this.
+   */
+  gathering(fields: LogFields): Logger;
   /** Resolves when all lines so far were handed on, or after `FLUSH_LIMIT_MS`. Call it before the process ends. */
   flush(): Promise<void>;
   /** `flush`, after which lines are ignored. */
@@ -52,9 +57,9 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
   const own = options.fields ?? {};
   let closed = false;
 
-  const render = (level: string, message: string, fields: LogFields): string =>
+  const render = (level: string, message: string, scope: LogFields, fields: LogFields): string =>
     formatLine(
-      { wallMs: clock.wallMs(), level, message, fields: redact(fields, level === 'error') },
+      { wallMs: clock.wallMs(), level, message, fields: redact(scope, fields, level === 'error') },
       options.format,
       colours,
     );
@@ -63,14 +68,15 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
     stream,
     maxBufferedBytes,
     describe: (count, error) =>
-      render('warn', 'log lines were dropped: their reader had stalled or failed', { ...own, dropped: count, error }),
+      render('warn', 'log lines were dropped: their reader had stalled or failed', own, { dropped: count, error }),
   });
   const bounded = winstonFormat((info) => {
     if (writer.isFull) {
       writer.drop();
       return false;
     }
-    (info as Record<symbol, unknown>)[LINE] = render(info.level, info.message as string, info['fields'] as LogFields);
+    const { level, message, scope, fields } = info as unknown as Said;
+    (info as Record<symbol, unknown>)[LINE] = render(level, message, scope, fields);
     return info;
   });
 
@@ -83,16 +89,27 @@ export function createLogger(options: CreateLoggerOptions): ClosableLogger {
 
   const flush = async (): Promise<void> => {
     const until = clock.monotonicMs() + FLUSH_LIMIT_MS;
+    writer.flush();
     while (winston.writableLength + stream.writableLength > 0 && !stream.destroyed && clock.monotonicMs() < until) {
       await sleep(clock, FLUSH_LOOK_MS);
     }
   };
 
-  const logger = scoped(winston, () => closed, own);
+  const isOn = (level: LogLevel): boolean => !closed && winston.isLevelEnabled(level);
+  const logger = scoped(isOn, (said) => winston.log(said), own);
+  // A line costs winston's streams as much as making it does, and writing it more than both.
+  const gather = ({ level, message, scope, fields }: Said): void => {
+    if (writer.isFull) {
+      writer.drop();
+    } else {
+      writer.gather(render(level, message, scope, fields));
+    }
+  };
   return Object.defineProperty(
     {
       ...logger,
       mask: (secrets: readonly string[]) => redact.mask(secrets),
+      gathering: (fields: LogFields) => scoped(isOn, gather, { ...own, ...fields }),
       flush,
       close: async (): Promise<void> => {
         closed = true;
@@ -116,18 +133,30 @@ function toSink(writer: LineWriter): Writable {
   });
 }
 
-function scoped(winston: Winston, isClosed: () => boolean, own: LogFields): Logger {
-  const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
-    if (!isClosed() && winston.isLevelEnabled(level)) {
-      winston.log({ level, message, fields: { ...own, ...fields } });
+/** What is to be a line. */
+interface Said {
+  level: LogLevel;
+  message: string;
+  /** Of the logger. */
+  scope: LogFields;
+  /** Of the line; they go over those of the logger. */
+  fields: LogFields;
+}
+
+const NO_FIELDS: LogFields = {};
+
+function scoped(isOn: (level: LogLevel) => boolean, put: (said: Said) => void, scope: LogFields): Logger {
+  const write = (level: LogLevel, message: string, fields: LogFields = NO_FIELDS): void => {
+    if (isOn(level)) {
+      put({ level, message, scope, fields });
     }
   };
   return {
-    isDebug: winston.isLevelEnabled('debug'),
+    isDebug: isOn('debug'),
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    child: (fields) => scoped(winston, isClosed, { ...own, ...fields }),
+    child: (fields) => scoped(isOn, put, { ...scope, ...fields }),
   };
 }

@@ -17,6 +17,8 @@ export class LineWriter {
   private error: string | undefined;
   private waits = false;
   private reporting = false;
+  private gathered: string[] = [];
+  private gatheredLength = 0;
 
   constructor(private readonly params: LineWriterParams) {
     // A closed pipe (EPIPE) or a full disk (ENOSPC) must not take the process with it.
@@ -26,7 +28,7 @@ export class LineWriter {
   /** For whom a line need not even be made. */
   get isFull(): boolean {
     const { stream, maxBufferedBytes } = this.params;
-    return stream.destroyed || stream.writableLength > maxBufferedBytes;
+    return stream.destroyed || stream.writableLength + this.gatheredLength > maxBufferedBytes;
   }
 
   drop(): void {
@@ -42,9 +44,35 @@ export class LineWriter {
     }
   }
 
+  /** Lines that `gather` has taken and that are not on their way yet. */
+  get waiting(): number {
+    return this.gathered.length;
+  }
+
   write(line: string): void {
+    this.flush();
     this.report();
-    this.send(line);
+    this.send(`${line}\n`, 1);
+  }
+
+  /** Written with all others that come in this turn of the event loop, when it ends or before the next `write`. */
+  gather(line: string): void {
+    if (this.gathered.push(line) === 1) {
+      process.nextTick(() => this.flush());
+    }
+    this.gatheredLength += line.length;
+  }
+
+  /** Sends what was gathered: one call of the system for all of them. */
+  flush(): void {
+    const lines = this.gathered;
+    if (lines.length > 0) {
+      this.gathered = [];
+      this.gatheredLength = 0;
+      this.report();
+      lines.push(''); // for the last line end
+      this.send(lines.join('\n'), lines.length - 1);
+    }
   }
 
   private report(): void {
@@ -61,10 +89,10 @@ export class LineWriter {
     }
   }
 
-  private send(line: string): void {
-    this.params.stream.write(`${line}\n`, (error) => {
+  private send(text: string, lines: number): void {
+    this.params.stream.write(text, (error) => {
       if (error) {
-        this.dropped += 1;
+        this.dropped += lines;
         this.error = 'code' in error ? String(error.code) : error.message;
       }
     });

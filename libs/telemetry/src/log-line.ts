@@ -1,3 +1,5 @@
+import { toIsoTime } from '@orchestrator/core';
+
 import type { LogFields } from './logger.js';
 
 export type LogFormat = 'json' | 'pretty';
@@ -29,22 +31,31 @@ export function formatLine(line: LogLine, format: LogFormat, colours: boolean): 
 
 function toJsonLine(line: LogLine): string {
   const { wallMs, level, message, fields } = line;
-  return safeJson({ time: new Date(wallMs).toISOString(), level, message, ...withoutOwn(fields) });
+  const own = `{"time":"${toIsoTime(wallMs)}","level":"${level}","message":${safeJson(message)}`;
+  const rest = safeJson(withoutOwn(fields));
+  if (rest === '{}') {
+    return `${own}}`;
+  }
+  // In any object what looks like an index comes first.
+  return STARTS_WITH_INDEX.test(rest)
+    ? safeJson({ time: toIsoTime(wallMs), level, message, ...withoutOwn(fields) })
+    : `${own},${rest.slice(1)}`;
 }
+
+const STARTS_WITH_INDEX = /^\{"\d/;
+
+const OWN: readonly string[] = ['time', 'level', 'message'];
 
 /** A field may not take the place of what every line has. */
 function withoutOwn(fields: LogFields): LogFields {
-  const clashes = ['time', 'level', 'message'].filter((name) => Object.hasOwn(fields, name));
-  if (clashes.length === 0) {
+  if (!OWN.some((name) => Object.hasOwn(fields, name))) {
     return fields;
   }
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [clashes.includes(key) ? `${key}_` : key, value]),
-  );
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [OWN.includes(key) ? `${key}_` : key, value]));
 }
 
 function toPrettyLine({ wallMs, level, message, fields }: LogLine, colours: boolean): string {
-  const time = new Date(wallMs).toISOString().slice(11, 23);
+  const time = toIsoTime(wallMs).slice(11, 23);
   const tag = level.toUpperCase().padEnd(5);
   const head = colours ? `${time} ${COLOUR[level] ?? ''}${tag}${RESET} ${message}` : `${time} ${tag} ${message}`;
   const rest = Object.entries(fields)
@@ -59,8 +70,9 @@ function prettyValue(value: unknown): string {
 
 /** JSON in which nothing can end a line, or do something to a terminal. */
 export function safeJson(value: unknown): string {
-  return (JSON.stringify(value) ?? 'null').replace(
-    UNSAFE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return (JSON.stringify(value) ?? 'null').replace(UNSAFE, toEscape);
+}
+
+function toEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

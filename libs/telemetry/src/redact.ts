@@ -12,10 +12,12 @@ const MIN_SECRET_LENGTH = 4;
 const SECRET_KEY =
   /^(env|stdin|cookie|set-cookie|authorization)$|(password|passwd|passphrase|secret|credential|token|api[-_]?key|private[-_]?key)s?$/i;
 const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/@\s"]+@/gi;
+/** Names of fields are few; of one that comes from a user more may be new than are worth to be remembered. */
+const MAX_KNOWN_KEYS = 1_000;
 
 export interface Redact {
-  /** `withStacks`: errors keep their stack. */
-  (fields: LogFields, withStacks: boolean): LogFields;
+  /** Of `fields` over `own`. `withStacks`: errors keep their stack. */
+  (own: LogFields, fields: LogFields, withStacks: boolean): LogFields;
   /** Values that were not known before; what a credential was before it changed stays masked, too. */
   mask(secrets: readonly string[]): void;
 }
@@ -37,8 +39,22 @@ export function createRedact(secrets: readonly string[]): Redact {
     for (const secret of known) {
       out = out.replaceAll(secret, REDACTED);
     }
-    out = out.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
+    if (out.includes('://')) {
+      out = out.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
+    }
     return out.length > MAX_STRING ? `${out.slice(0, MAX_STRING)}… (${out.length} characters)` : out;
+  };
+
+  let keys = new Map<string, { shown: string; isSecret: boolean }>();
+  const keyOf = (key: string): { shown: string; isSecret: boolean } => {
+    let known = keys.get(key);
+    if (known === undefined) {
+      known = { shown: text(key), isSecret: SECRET_KEY.test(key) };
+      if (keys.size < MAX_KNOWN_KEYS && key.length <= MAX_STRING) {
+        keys.set(key, known);
+      }
+    }
+    return known;
   };
 
   const walk = (value: unknown, depth: number, withStacks: boolean): unknown => {
@@ -74,17 +90,44 @@ export function createRedact(secrets: readonly string[]): Redact {
     if (Array.isArray(items)) {
       return items.slice(0, MAX_ITEMS).map((item) => walk(item, depth + 1, withStacks));
     }
-    const entries = Object.entries(items).slice(0, MAX_ITEMS);
-    return Object.fromEntries(
-      entries.map(([key, item]) => [text(key), SECRET_KEY.test(key) ? REDACTED : walk(item, depth + 1, withStacks)]),
-    );
+    const copy: LogFields = {};
+    for (const key of Object.keys(items).slice(0, MAX_ITEMS)) {
+      put(copy, key, (items as LogFields)[key], depth, withStacks);
+    }
+    return copy;
   };
 
-  const redact = (fields: LogFields, withStacks: boolean): LogFields => object(fields, 0, withStacks) as LogFields;
+  const put = (copy: LogFields, key: string, value: unknown, depth: number, withStacks: boolean): void => {
+    const { shown, isSecret } = keyOf(key);
+    const item = isSecret ? REDACTED : walk(value, depth + 1, withStacks);
+    if (shown === '__proto__') {
+      Object.defineProperty(copy, shown, { value: item, enumerable: true, configurable: true, writable: true });
+    } else {
+      copy[shown] = item;
+    }
+  };
+
+  // As of `{ ...own, ...fields }`, which would cost as much as all the rest.
+  const redact = (own: LogFields, fields: LogFields, withStacks: boolean): LogFields => {
+    const copy: LogFields = {};
+    let room = MAX_ITEMS;
+    for (const key in own) {
+      room -= 1;
+      put(copy, key, Object.hasOwn(fields, key) ? fields[key] : own[key], 0, withStacks);
+    }
+    for (const key of Object.keys(fields)) {
+      if (!Object.hasOwn(own, key) && room > 0) {
+        room -= 1;
+        put(copy, key, fields[key], 0, withStacks);
+      }
+    }
+    return copy;
+  };
   return Object.assign(redact, {
     mask: (more: readonly string[]) => {
       masked = [...new Set([...masked, ...more])].slice(-MAX_MASKED);
       known = longestFirst([...fixed, ...variantsOf(masked)]);
+      keys = new Map();
     },
   });
 }

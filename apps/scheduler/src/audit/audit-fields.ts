@@ -6,15 +6,18 @@ const MAX_TEXT = 500;
 export function toAuditFields({ action, who, from, targets, outcome, status, detail }: AuditEntry): {
   [name: string]: unknown;
 } {
-  return {
+  const fields: Record<string, unknown> = {
     action,
     who: who === undefined ? null : cut(who),
     from: cut(from),
     targets: targets.slice(0, MAX_AUDIT_TARGETS).map(cut),
     outcome,
     status,
-    ...(detail === undefined ? {} : { detail: cut(detail) }),
   };
+  if (detail !== undefined) {
+    fields['detail'] = cut(detail);
+  }
+  return fields;
 }
 
 function cut(text: string): string {

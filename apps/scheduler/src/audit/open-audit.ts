@@ -19,13 +19,20 @@ export interface Audit {
   lost(): number;
 }
 
+export interface AuditDeps {
+  clock: Clock;
+  logger: Logger;
+  /** Takes the entries where there is no file for them. */
+  entries: Logger;
+}
+
 /** The audit log that the configuration asks for. @throws {ConfigError} when its file cannot be used. */
 export function openAudit(
   config: Pick<SchedulerConfig, 'audit' | 'log'>,
-  { clock, logger }: { clock: Clock; logger: Logger },
+  { clock, logger, entries }: AuditDeps,
 ): Audit {
   const file = openFile(config, clock, logger);
-  const log = file ?? new LogAuditLog(logger);
+  const log = file ?? new LogAuditLog(entries);
   const refusals = new Refusals({ audit: log, clock });
   return {
     log,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import type { AuditEntry, AuditLog } from '../audit/audit-entry.js';
 import type { Refusals } from '../audit/refusals.js';
+import { routeOf } from './route-of.js';
 
 export interface AuditHookDeps {
   log: AuditLog;
@@ -19,17 +20,16 @@ const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
  * when the outcome is known, not when the answer was taken: who hangs up before that has changed something all the same.
  */
 export function registerAudit(app: FastifyInstance, { log, refusals, clock }: AuditHookDeps): void {
-  const told = new WeakSet<FastifyRequest>();
+  app.decorateRequest('isAudited', false);
   app.addHook('onSend', (request, reply, _payload, done) => {
-    if (told.has(request)) {
+    if (request.isAudited) {
       return done(); // an answer that could not be made, and now the one that says so
     }
-    told.add(request);
-    const entry = toEntry(request, reply, clock.wallMs());
+    request.isAudited = true;
     if (REFUSED.has(reply.statusCode)) {
-      refusals.record(entry);
-    } else if (request.routeOptions.config.audit !== undefined) {
-      log.record(entry);
+      refusals.record(toEntry(request, reply, clock.wallMs()));
+    } else if (routeOf(request).config.audit !== undefined) {
+      log.record(toEntry(request, reply, clock.wallMs()));
     }
     done();
   });
@@ -37,14 +37,17 @@ export function registerAudit(app: FastifyInstance, { log, refusals, clock }: Au
 
 function toEntry(request: FastifyRequest, reply: FastifyReply, atMs: number): AuditEntry {
   const { statusCode: status } = reply;
-  return {
+  const entry: AuditEntry = {
     atMs,
-    action: request.routeOptions.config.audit ?? 'access.check',
+    action: routeOf(request).config.audit ?? 'access.check',
     who: request.caller?.name,
     from: request.socket.remoteAddress ?? 'unknown',
     targets: request.auditTargets ?? [],
     outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
     status,
-    ...(REFUSED.has(status) && request.auditDetail !== undefined ? { detail: request.auditDetail } : {}),
   };
+  if (REFUSED.has(status) && request.auditDetail !== undefined) {
+    entry.detail = request.auditDetail;
+  }
+  return entry;
 }

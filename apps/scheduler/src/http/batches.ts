@@ -46,7 +46,8 @@ export function batchRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const traceparent = toTraceparent(request.headers['traceparent']);
-        const context = { traceparent, submittedBy: request.caller.name };
+        const bodyBytes = Number(request.headers['content-length'] ?? BATCH_BODY_BYTES);
+        const context = { traceparent, submittedBy: request.caller.name, bodyBytes };
         const submission = batchSubmission(deps, request.body, context, request.auditTargets);
         const { answer, replayed } = await submitOnce(request, submission, deps);
         if (replayed) {
@@ -107,17 +108,14 @@ function batchSubmission(
   context: SubmissionContext,
   targets: string[],
 ): Submission<BatchAnswer> {
-  const plan = ({ ids, batchId = '' }: Ids): PlannedJob[] =>
-    request.jobs.map((job, index) => {
-      const draft = toJobDraft(job, `jobs[${index}]`, { ...context, batchId });
-      return { pool: draft.pool, job: toNewJob(draft, ids[index] ?? '') };
-    });
+  // The whole is checked before ids are made and anything is written.
+  const drafts = request.jobs.map((job, index) => toJobDraft(job, `jobs[${index}]`, context));
+  const plan = ({ ids, batchId }: Ids): PlannedJob[] =>
+    drafts.map((draft, index) => ({ pool: draft.pool, job: toNewJob(draft, ids[index] ?? '', batchId) }));
   const toAnswer = (ids: Ids, planned: readonly PlannedJob[]): BatchAnswer => ({
     batchId: ids.batchId ?? '',
     jobs: planned.map(({ pool, job }) => ({ id: toJobId(pool, job.ulid), name: job.spec.name, pool })),
   });
-  // The whole is checked before ids are made and anything is written.
-  plan({ ids: [], batchId: '' });
   return {
     makeIds: () => ({ ids: request.jobs.map(() => deps.newUlid()), batchId: deps.newUlid() }),
     write: async (ids) => {

@@ -10,6 +10,7 @@ import {
   type Job,
   JOB_STATES,
   ON_LEASE_LOST,
+  toIsoTime,
 } from '@orchestrator/core';
 import { type Static, type TSchema, Type } from 'typebox';
 
@@ -150,7 +151,7 @@ export function toJobView(job: Job, waiting: Waiting | undefined): JobView {
 }
 
 export function toTime(ms: number): string {
-  return new Date(ms).toISOString();
+  return toIsoTime(ms);
 }
 
 function toTimeOrNull(ms: number | null): string | null {

@@ -1,7 +1,8 @@
-import { isFinal, type Job, type JobState, toJobId } from '@orchestrator/core';
+import { isFinal, type Job, toJobId } from '@orchestrator/core';
 import { withTimeout } from '@orchestrator/lifecycle';
-import type { JobFilter, NewJob, NewsType, PoolRecovery } from '@orchestrator/queue';
+import type { JobFilter, NewsType, PoolRecovery } from '@orchestrator/queue';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
 import { JOB_BODY_BYTES } from './body-parser.js';
@@ -14,15 +15,20 @@ import { type JobView, JobView as JobViewSchema, toJobView } from './job-view.js
 import { hangUpSignal, toWaitMs } from './long-polls.js';
 import { naming } from './problem.js';
 import { pageOf, problems, SubmitHeaders, toLimit } from './schemas.js';
+import { SubmittedAnswers } from './submitted-answer.js';
 import { type JobDraft, toJobDraft, toNewJob, toTraceparent } from './to-job-spec.js';
-import { explainWaiting } from './waiting.js';
+import { explainWaiting, type PoolCapacity } from './waiting.js';
 
 const HINT_LIMIT_MS = 200;
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** Where nothing is known of workers, a job is said to be about to start. */
+const UNKNOWN: PoolCapacity = { workers: 1, slots: 0, freeSlots: 1 };
 /** After which a job may be final. */
 const ENDS: readonly NewsType[] = ['succeeded', 'failed', 'cancelled'];
 
 /** POST /jobs, GET /jobs, GET /jobs/{id} */
 export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
+  const answers = new SubmittedAnswers();
   return async (app) => {
     app.post(
       '/jobs',
@@ -39,17 +45,15 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
       },
       async (request, reply) => {
         const traceparent = toTraceparent(request.headers['traceparent']);
-        const draft = toJobDraft(request.body, '', { traceparent, submittedBy: request.caller.name });
-        const bytes = Number(request.headers['content-length'] ?? JOB_BODY_BYTES);
-        const { answer, replayed } = await submitOnce(
-          request,
-          singleSubmission(deps, draft, bytes, request.auditTargets),
-          deps,
-        );
+        const bodyBytes = Number(request.headers['content-length'] ?? JOB_BODY_BYTES);
+        const draft = toJobDraft(request.body, '', { traceparent, submittedBy: request.caller.name, bodyBytes });
+        const submission = singleSubmission(deps, answers, draft, bodyBytes, request.auditTargets);
+        const { answer, replayed } = await submitOnce(request, submission, deps);
         if (replayed) {
           void reply.header('idempotency-replayed', 'true');
         }
-        return reply.code(201).header('location', `/api/v1/jobs/${answer.id}`).send(answer);
+        void reply.code(201).header('location', `/api/v1/jobs/${answer.id}`).type(JSON_TYPE);
+        return sendText(reply, answer.text);
       },
     );
 
@@ -135,55 +139,47 @@ export async function viewJob(
   return toJobView(job, explainWaiting(job, capacity, queued.position, queued.recovery));
 }
 
+interface SubmitAnswer {
+  id: string;
+  /** The job as JSON. */
+  text: string;
+}
+
 /** `targets` hears of the job's id also where it is not certain that it was written. */
-function singleSubmission(deps: HttpDeps, draft: JobDraft, bytes: number, targets: string[]): Submission<JobView> {
+function singleSubmission(
+  deps: HttpDeps,
+  answers: SubmittedAnswers,
+  draft: JobDraft,
+  bytes: number,
+  targets: string[],
+): Submission<SubmitAnswer> {
   return {
     makeIds: () => ({ ids: [deps.newUlid()] }),
     write: async ({ ids }) => {
+      const { pool } = draft;
       const job = toNewJob(draft, ids[0] ?? '');
-      targets.push(toJobId(draft.pool, job.ulid));
-      const reply = await deps.submitter.submit(draft.pool, job, bytes).catch((error: unknown) => {
-        throw naming(error, { id: toJobId(draft.pool, job.ulid) });
-      });
-      const capacity = await deps.workers.capacityHint(draft.pool);
-      const submitted = asSubmitted(draft.pool, job, reply.state, reply.createdAt);
-      return toJobView(submitted, explainWaiting(submitted, capacity ?? { workers: 1, slots: 0, freeSlots: 1 }));
+      const id = toJobId(pool, job.ulid);
+      targets.push(id);
+      try {
+        const { state, createdAt } = await deps.submitter.submit(pool, job, bytes);
+        const capacity = deps.workers.freshCapacity(pool) ?? (await deps.workers.capacityHint(pool)) ?? UNKNOWN;
+        return { id, text: answers.write({ pool, job, state, createdAt, capacity }) };
+      } catch (error) {
+        throw naming(error, { id });
+      }
     },
-    encode: (answer) => JSON.stringify(answer),
-    decode: (kept) => {
-      const answer = JSON.parse(kept) as JobView;
-      targets.push(answer.id);
-      return answer;
+    encode: (answer) => answer.text,
+    decode: (text) => {
+      const { id } = JSON.parse(text) as JobView;
+      targets.push(id);
+      return { id, text };
     },
   };
 }
 
-/** What Redis holds of it now: nothing has to be read again to answer a submission. */
-function asSubmitted(pool: string, job: NewJob, state: JobState, createdAt: number): Job {
-  const isScheduled = state === 'scheduled';
-  return {
-    id: toJobId(pool, job.ulid),
-    pool,
-    spec: job.spec,
-    rule: job.rule,
-    state,
-    createdAt,
-    queuedAt: isScheduled ? null : createdAt,
-    startedAt: null,
-    finishedAt: null,
-    cancelRequestedAt: null,
-    dueAt: isScheduled ? (job.runAtMs ?? createdAt + (job.delayMs ?? 0)) : null,
-    scheduledFor: isScheduled ? 'delay' : null,
-    worker: null,
-    session: null,
-    attemptId: null,
-    fence: 0,
-    starts: 0,
-    failures: 0,
-    workerLosses: 0,
-    end: null,
-    history: [],
-  };
+/** What is JSON already is written as it is. */
+function sendText(reply: FastifyReply, text: string): FastifyReply {
+  return reply.send(text);
 }
 
 function toFilter(query: JobListQuery): JobFilter {

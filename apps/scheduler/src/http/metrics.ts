@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 
 import type { HttpDeps } from './deps.js';
+import { routeOf } from './route-of.js';
 
 /** Counts every answer. Before the routes. */
 export function countRequests(app: FastifyInstance, { metrics }: HttpDeps): void {
   app.addHook('onResponse', (request, reply, done) => {
-    metrics.requestAnswered(request.method, request.routeOptions.url, reply.statusCode);
+    metrics.requestAnswered(request.method, routeOf(request).url, reply.statusCode);
     done();
   });
 }

@@ -7,6 +7,19 @@ import type { Logger } from '@orchestrator/telemetry';
 import { peerOf } from '../sockets/address-group.js';
 import { type Connection, FairConnections } from '../sockets/fair-connections.js';
 
+/** An answer that was not taken yet. */
+interface Answer {
+  readonly response: ServerResponse;
+  /** Since when it is complete, as far as was seen. */
+  sinceMs: number | undefined;
+}
+
+/** What is under way on a connection on which something was asked. */
+interface Talk {
+  readonly connection: Connection;
+  readonly answers: Answer[];
+}
+
 export interface OpenSocketsParams {
   server: Server;
   /** How many connections there may be. */
@@ -29,8 +42,11 @@ const LOOK_MS = 1_000;
 export class OpenSockets {
   readonly #params: OpenSocketsParams;
   readonly #connections: FairConnections;
-  /** Answers that were not taken, and since when they are complete, as far as was seen. */
-  readonly #answers = new Map<ServerResponse, number | undefined>();
+  // Not one Map of all answers: the tables that it leaves behind, each with a link to the next one, keep what was in them
+  // alive until the next major collection of garbage, and what hangs on an answer is its whole request.
+  readonly #talks = new Set<Talk>();
+  /** By the socket that Node names, which with TLS is not the one that was accepted. */
+  readonly #bySocket = new WeakMap<Socket, Talk>();
   /** Our side has said all that it had to say; seen at the last look. */
   readonly #over = new WeakSet<Connection>();
   #look: Timer | undefined;
@@ -74,19 +90,33 @@ export class OpenSockets {
     }
   }
 
-  #of({ socket }: IncomingMessage): Connection | undefined {
-    return this.#connections.of(peerOf(socket));
+  #talkOf({ socket }: IncomingMessage): Talk | undefined {
+    const known = this.#bySocket.get(socket);
+    if (known !== undefined) {
+      return known;
+    }
+    const connection = this.#connections.of(peerOf(socket));
+    if (connection === undefined) {
+      return undefined;
+    }
+    const talk: Talk = { connection, answers: [] };
+    this.#bySocket.set(socket, talk);
+    this.#talks.add(talk);
+    return talk;
   }
 
   #begun(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#of(request);
-    if (connection === undefined) {
+    const talk = this.#talkOf(request);
+    if (talk === undefined) {
       return;
     }
+    const { connection, answers } = talk;
+    const answer: Answer = { response, sinceMs: undefined };
     this.#connections.begun(connection);
-    this.#answers.set(response, undefined);
-    response.once('close', () => {
-      this.#answers.delete(response);
+    answers.push(answer);
+    // It closes once, so nothing has to be taken off again.
+    response.on('close', () => {
+      answers.splice(answers.indexOf(answer), 1);
       this.#connections.ended(connection);
     });
   }
@@ -103,24 +133,34 @@ export class OpenSockets {
   }
 
   #cutSlowReaders(): void {
-    const { clock, logger, takenWithinMs = TAKEN_WITHIN_MS } = this.#params;
-    const nowMs = clock.monotonicMs();
-    for (const [response, sinceMs] of this.#answers) {
-      // One without a socket waits for others that were asked for before it on the same connection.
-      if (!response.writableEnded || response.socket === null) {
-        continue;
+    const nowMs = this.#params.clock.monotonicMs();
+    for (const talk of this.#talks) {
+      if (this.#connections.of(talk.connection.peer) !== talk.connection) {
+        this.#talks.delete(talk);
       }
-      if (sinceMs === undefined) {
-        this.#answers.set(response, nowMs);
-      } else if (nowMs - sinceMs > takenWithinMs) {
-        const { remoteAddress, writableLength } = response.socket;
-        logger.warn('a client reads its answer too slowly: its connection was cut', {
-          address: remoteAddress,
-          waitingBytes: writableLength,
-          takenWithinMs,
-        });
-        response.destroy();
+      for (const answer of [...talk.answers]) {
+        this.#cutIfSlow(answer, nowMs);
       }
+    }
+  }
+
+  #cutIfSlow(answer: Answer, nowMs: number): void {
+    const { logger, takenWithinMs = TAKEN_WITHIN_MS } = this.#params;
+    const { response, sinceMs } = answer;
+    // One without a socket waits for others that were asked for before it on the same connection.
+    if (!response.writableEnded || response.socket === null) {
+      return;
+    }
+    if (sinceMs === undefined) {
+      answer.sinceMs = nowMs;
+    } else if (nowMs - sinceMs > takenWithinMs) {
+      const { remoteAddress, writableLength } = response.socket;
+      logger.warn('a client reads its answer too slowly: its connection was cut', {
+        address: remoteAddress,
+        waitingBytes: writableLength,
+        takenWithinMs,
+      });
+      response.destroy();
     }
   }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 import { callerKey } from './fair-seats.js';
 import { ProblemError } from './problem.js';
+import { routeOf } from './route-of.js';
 
 export interface LimitRules {
   rateLimit: number;
@@ -41,12 +42,15 @@ export class RequestLimits {
     );
   }
 
-  /** @throws {ProblemError} 429 when this caller has asked too often. */
-  async count(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (this.#requests === undefined || request.routeOptions.config.rateLimit === false) {
-      return;
-    }
-    const state = await this.#requests(request);
+  /** Undefined where nothing is counted. Rejects with a {@link ProblemError} 429 when this caller has asked too often. */
+  count(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
+    return this.#requests === undefined || routeOf(request).config.rateLimit === false
+      ? undefined
+      : this.#count(this.#requests, request, reply);
+  }
+
+  async #count(requests: Limiter, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const state = await requests(request);
     if (state.isAllowed) {
       return;
     }

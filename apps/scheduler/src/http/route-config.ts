@@ -18,5 +18,9 @@ declare module 'fastify' {
     auditTargets: string[];
     /** Why it was refused, for the audit log. */
     auditDetail: string | undefined;
+    /** It has its entry in the audit log, or needs none. */
+    isAudited: boolean;
+    /** Kept by `routeOf`. */
+    route: FastifyRequest['routeOptions'] | undefined;
   }
 }

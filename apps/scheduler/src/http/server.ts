@@ -18,6 +18,7 @@ import { openDocs, registerOpenApi } from './openapi.js';
 import { limitPipelining } from './pipelining.js';
 import { requirePlainRequests } from './plain-request.js';
 import { invalid, PROBLEMS, ProblemError, RETRY_AFTER_S, toProblemError } from './problem.js';
+import { routeOf } from './route-of.js';
 import { requireDeclaredRoutes } from './route-rules.js';
 import { followCertificate, transportOptions } from './transport.js';
 import { explainValidation } from './validation-errors.js';
@@ -83,6 +84,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   followCertificate(app.server, options.tls);
   const allowed = new AllowedMethods(app);
 
+  app.decorateRequest('route');
   limitPipelining(app);
   requirePlainRequests(app);
   acceptJsonOnly(app);
@@ -98,7 +100,8 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   }
   await guardRoutes(app, options);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!['identity', undefined].includes(request.headers['content-encoding']?.toLowerCase())) {
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new ProblemError('unsupported-media-type', 'expected a body without Content-Encoding');
     }
     done();
@@ -147,31 +150,40 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   return app;
 }
 
+type BodyDone = (error: Error | null, body?: unknown) => void;
+type BodyParser = (request: FastifyRequest, body: Buffer, done: BodyDone) => void;
+
 /** JSON, also under the type that curl sends with -d, and under none: a web page cannot make use of it, see origin.ts. */
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  const parse = async (_request: FastifyRequest, body: Buffer): Promise<unknown> => parseBody(body);
+  // What a parser throws Fastify takes for its answer.
+  const parse: BodyParser = (_request, body, done) => done(null, parseBody(body));
   app.addContentTypeParser(['application/json', 'application/x-www-form-urlencoded'], { parseAs: 'buffer' }, parse);
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request: FastifyRequest, body: Buffer, done: BodyDone) => {
     if (request.headers['content-type'] !== undefined) {
       throw new ProblemError('unsupported-media-type', 'expected application/json');
     }
-    return parseBody(body);
+    done(null, parseBody(body));
   });
   // Where nothing is expected, nothing is ignored.
   app.addHook('preHandler', (request, _reply, done) => {
     const { body } = request;
-    const isEmpty = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0);
-    const { schema, url } = request.routeOptions;
-    if (!isEmpty && schema?.body === undefined && !request.is404) {
+    const { schema, url } = routeOf(request);
+    if (schema?.body === undefined && !isEmpty(body) && !request.is404) {
       throw invalid('', 'no body is expected here');
     }
-    const [parameter] = Object.keys(request.query as object);
-    if (parameter !== undefined && schema?.querystring === undefined && url?.startsWith('/api/') === true) {
-      throw invalid(parameter, 'is not a known parameter');
+    if (schema?.querystring === undefined && url?.startsWith('/api/') === true) {
+      const [parameter] = Object.keys(request.query as object);
+      if (parameter !== undefined) {
+        throw invalid(parameter, 'is not a known parameter');
+      }
     }
     done();
   });
+}
+
+function isEmpty(body: unknown): boolean {
+  return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0);
 }
 
 /**

@@ -79,6 +79,34 @@ describe('Submitter', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('gives each its own limit, with one timer for all and none when all are answered', async () => {
+    const { clock, calls, submit } = setup();
+    const outcomes: string[] = [];
+    const told = (ulid: string, pool: string): void =>
+      void submit(ulid, pool).then(
+        () => outcomes.push(`${ulid} is written`),
+        () => outcomes.push(`${ulid} is given up`),
+      );
+    told('a', 'p');
+    told('b', 'p');
+    clock.advance(LIMIT_MS / 2);
+    told('c', 'p');
+    told('d', 'q');
+    expect(clock.pendingTimers).toBe(1);
+
+    clock.advance(LIMIT_MS / 2);
+    await settle();
+    expect(outcomes).toEqual(['a is given up', 'b is given up']);
+    calls[0]?.answer();
+    await settle();
+    expect(calls.map(({ ulids }) => ulids)).toEqual([['a'], ['d'], ['c']]);
+    calls.slice(1).forEach((call) => call.answer());
+    await settle();
+
+    expect(outcomes.slice(2).sort()).toEqual(['c is written', 'd is written']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('fails those of a failed call and goes on with the others', async () => {
     const { calls, submit } = setup();
     const first = submit('a');

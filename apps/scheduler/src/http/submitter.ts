@@ -1,5 +1,5 @@
-import type { Clock } from '@orchestrator/core';
-import { withTimeout } from '@orchestrator/lifecycle';
+import type { Clock, Timer } from '@orchestrator/core';
+import { TimeoutError } from '@orchestrator/lifecycle';
 import { type EnqueueReply, MAX_BATCH, type NewJob, type QueueStore } from '@orchestrator/queue';
 
 import { ProblemError } from './problem.js';
@@ -19,9 +19,18 @@ const MAX_WAITING = 20_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 
 interface Waiting {
-  job: NewJob;
+  readonly job: NewJob;
+  readonly bytes: number;
+  readonly untilMs: number;
+  isOpen: boolean;
   resolve(reply: EnqueueReply): void;
   reject(error: unknown): void;
+}
+
+/** Submissions to one pool, in the order of coming: so in that of their limits. */
+interface Line {
+  underWay: readonly Waiting[];
+  waiting: Waiting[];
 }
 
 /**
@@ -30,48 +39,57 @@ interface Waiting {
  */
 export class Submitter {
   readonly #params: SubmitterParams;
-  readonly #pools = new Map<string, Waiting[]>();
+  readonly #limitMs: number;
+  // No Set of them all: the tables that it leaves behind, each with a link to the next one, keep what was in them alive
+  // until the next major collection of garbage, which was a seventh of all that requests allocate.
+  readonly #pools = new Map<string, Line>();
+  /** Not answered. */
+  #open = 0;
   #bytes = 0;
+  #timer: Timer | undefined;
 
   constructor(params: SubmitterParams) {
     this.#params = params;
+    this.#limitMs = params.limitMs ?? SUBMIT_LIMIT_MS;
   }
 
   /**
    * `bytes`: of the body that it came in.
-   * @throws {StoreUnavailableError | TimeoutError} when it was not confirmed in time; it may still be written.
+   * Rejects with {@link StoreUnavailableError} or {@link TimeoutError} when it was not confirmed in time; it may still be
+   * written.
    */
-  async submit(pool: string, job: NewJob, bytes: number): Promise<EnqueueReply> {
-    const { clock, limitMs = SUBMIT_LIMIT_MS } = this.#params;
-    const waiting = this.#pools.get(pool);
-    if (waiting !== undefined && waiting.length >= MAX_WAITING) {
+  submit(pool: string, job: NewJob, bytes: number): Promise<EnqueueReply> {
+    return new Promise((resolve, reject) => {
+      const line = this.#pools.get(pool);
+      this.#requireRoom(pool, line, bytes);
+      const untilMs = this.#params.clock.monotonicMs() + this.#limitMs;
+      const entry: Waiting = { job, bytes, untilMs, isOpen: true, resolve, reject };
+      this.#bytes += bytes;
+      this.#open += 1;
+      this.#timer ??= this.#params.clock.setTimer(this.#limitMs, () => this.#giveUpLate());
+      if (line === undefined) {
+        const begun: Line = { underWay: [entry], waiting: [] };
+        this.#pools.set(pool, begun);
+        void this.#send(pool, begun);
+      } else {
+        line.waiting.push(entry);
+      }
+    });
+  }
+
+  #requireRoom(pool: string, line: Line | undefined, bytes: number): void {
+    if (line !== undefined && line.waiting.length >= MAX_WAITING) {
       throw new ProblemError('overloaded', `${MAX_WAITING} submissions to the pool "${pool}" wait already`);
     }
     if (this.#bytes + bytes > MAX_BYTES) {
       throw new ProblemError('overloaded', `submissions of ${MAX_BYTES / 1024 / 1024} MiB are under way already`);
     }
-    this.#bytes += bytes;
-    let entry: Waiting | undefined;
-    const reply = new Promise<EnqueueReply>((resolve, reject) => {
-      entry = { job, resolve, reject };
-      if (waiting === undefined) {
-        this.#pools.set(pool, []);
-        void this.#send(pool, [entry]);
-      } else {
-        waiting.push(entry);
-      }
-    });
-    return withTimeout(clock, limitMs, 'writing the job', reply).finally(() => {
-      this.#bytes -= bytes;
-      this.#forget(pool, entry);
-    });
   }
 
-  async #send(pool: string, first: Waiting[]): Promise<void> {
-    let batch = first;
-    while (batch.length > 0) {
-      await this.#write(pool, batch);
-      batch = this.#pools.get(pool)?.splice(0, MAX_BATCH) ?? [];
+  async #send(pool: string, line: Line): Promise<void> {
+    while (line.underWay.length > 0) {
+      await this.#write(pool, line.underWay);
+      line.underWay = line.waiting.splice(0, MAX_BATCH);
     }
     this.#pools.delete(pool);
   }
@@ -82,26 +100,60 @@ export class Submitter {
         pool,
         batch.map((entry) => entry.job),
       );
-      const byUlid = new Map(replies.map((reply) => [reply.ulid, reply]));
-      for (const entry of batch) {
-        const reply = byUlid.get(entry.job.ulid);
-        if (reply === undefined) {
-          entry.reject(new Error(`the store answered nothing for job ${entry.job.ulid}`));
-        } else {
+      batch.forEach((entry, i) => {
+        const reply = replies[i];
+        if (!this.#close(entry)) {
+          return;
+        }
+        if (reply?.ulid === entry.job.ulid) {
           entry.resolve(reply);
+        } else {
+          entry.reject(new Error(`the store answered nothing for job ${entry.job.ulid}`));
+        }
+      });
+    } catch (error) {
+      for (const entry of batch) {
+        if (this.#close(entry)) {
+          entry.reject(error);
         }
       }
-    } catch (error) {
-      batch.forEach((entry) => entry.reject(error));
     }
+    this.#rest();
   }
 
-  /** Who has been answered 503 is not written afterwards, if it has not been sent yet. */
-  #forget(pool: string, entry: Waiting | undefined): void {
-    const waiting = this.#pools.get(pool);
-    const index = entry === undefined ? -1 : (waiting?.indexOf(entry) ?? -1);
-    if (index >= 0) {
-      waiting?.splice(index, 1);
+  /** False: it was answered before. */
+  #close(entry: Waiting): boolean {
+    if (!entry.isOpen) {
+      return false;
+    }
+    entry.isOpen = false;
+    this.#open -= 1;
+    this.#bytes -= entry.bytes;
+    return true;
+  }
+
+  /** Who is answered 503 is not written afterwards, if it has not been sent yet. */
+  #giveUpLate(): void {
+    const nowMs = this.#params.clock.monotonicMs();
+    const isLate = (entry: Waiting): boolean => entry.untilMs <= nowMs;
+    let nextMs = nowMs + this.#limitMs;
+    for (const line of this.#pools.values()) {
+      const late = [...line.underWay, ...line.waiting].filter((entry) => entry.isOpen && isLate(entry));
+      line.waiting = line.waiting.filter((entry) => !isLate(entry));
+      for (const entry of late) {
+        this.#close(entry);
+        entry.reject(new TimeoutError('writing the job', this.#limitMs));
+      }
+      const first = line.underWay.find((entry) => entry.isOpen) ?? line.waiting[0];
+      nextMs = Math.min(nextMs, first?.untilMs ?? nextMs);
+    }
+    this.#timer = this.#open === 0 ? undefined : this.#params.clock.setTimer(nextMs - nowMs, () => this.#giveUpLate());
+  }
+
+  #rest(): void {
+    if (this.#open === 0) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
     }
   }
 }

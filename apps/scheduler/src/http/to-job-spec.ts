@@ -28,11 +28,18 @@ export interface JobDraft {
 }
 
 export interface SubmissionContext {
-  batchId?: string;
+  /** Of the body that it came in. */
+  bodyBytes: number;
   traceparent: string | undefined;
   /** The token's name. */
   submittedBy: string | undefined;
 }
+
+/**
+ * Of a body no larger than this no job is too large: only its numbers grow when they are written out (1e20, to five times
+ * as much), and what is added is short.
+ */
+const SMALL_BODY_BYTES = MAX_SPEC_BYTES / 8;
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -70,7 +77,6 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       cwd: request.cwd,
       stdin: request.stdin === '' ? undefined : request.stdin,
       labels: emptyToNone(request.labels),
-      batchId: context.batchId,
       submittedBy: context.submittedBy,
       traceparent: context.traceparent,
     },
@@ -81,7 +87,10 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       freezeLimitMs: DEFAULT_FREEZE_LIMIT_MS,
     },
   );
-  requireSpecSize(spec, at);
+  const isSmall = context.bodyBytes <= SMALL_BODY_BYTES;
+  if (!isSmall) {
+    requireSpecSize(spec, at);
+  }
   const rule = withoutDefaults<JobRule>(
     {
       attempts: request.attempts,
@@ -89,22 +98,38 @@ export function toJobDraft(request: JobRequest, at: string, context: SubmissionC
       backoff: toBackoff(request.backoff, path('backoff')),
       noRetryExitCodes: request.noRetryExitCodes?.length === 0 ? undefined : request.noRetryExitCodes,
       retainMs: ms('retain', request.retain),
-      batchId: context.batchId,
     },
     { attempts: DEFAULT_ATTEMPTS, maxWorkerLosses: DEFAULT_MAX_WORKER_LOSSES, retainMs: DEFAULT_RETAIN_MS },
   );
   return {
     pool: request.pool ?? DEFAULT_POOL,
-    job: { spec, rule, priority: request.priority ?? 0, ...toStartTime(request, path) },
+    job: withStartTime({ spec, rule, priority: request.priority ?? 0 }, request, path),
   };
 }
 
-export function toNewJob(draft: JobDraft, ulid: string): NewJob {
-  return { ...draft.job, ulid: ulid as Ulid };
+/** The draft with its id; of a batch, with that of the batch. */
+export function toNewJob({ job }: JobDraft, ulid: string, batchId?: string): NewJob {
+  if (batchId !== undefined) {
+    job.spec.batchId = batchId;
+    job.rule.batchId = batchId;
+  }
+  // Written out: a copy of an object by `...` costs a microsecond.
+  const { spec, rule, priority, delayMs, runAtMs } = job;
+  const made: NewJob = { ulid: ulid as Ulid, spec, rule, priority };
+  if (delayMs !== undefined) {
+    made.delayMs = delayMs;
+  }
+  if (runAtMs !== undefined) {
+    made.runAtMs = runAtMs;
+  }
+  return made;
 }
 
+const PROGRAMS = ['command', 'argv', 'handler'] as const;
+const FOR_COMMANDS = ['env', 'cwd', 'stdin'] as const;
+
 function requireOneProgram(request: JobRequest, path: (field: string) => string): void {
-  const given = (['command', 'argv', 'handler'] as const).filter((field) => request[field] !== undefined);
+  const given = PROGRAMS.filter((field) => request[field] !== undefined);
   if (given.length === 0) {
     throw invalid(path('command'), 'one of command, argv and handler is required');
   }
@@ -117,7 +142,7 @@ function requireOneProgram(request: JobRequest, path: (field: string) => string)
   if (request.data !== undefined && request.handler === undefined) {
     throw invalid(path('data'), 'is only for jobs with a handler');
   }
-  for (const field of ['env', 'cwd', 'stdin'] as const) {
+  for (const field of FOR_COMMANDS) {
     if (request.handler !== undefined && request[field] !== undefined) {
       throw invalid(path(field), 'is not for jobs with a handler');
     }
@@ -127,18 +152,23 @@ function requireOneProgram(request: JobRequest, path: (field: string) => string)
   }
 }
 
+/** Of UTF-8, for each unit of a string's length. */
+const MAX_BYTES_PER_UNIT = 3;
+
 /** A string of execve(2) ends with a NUL that counts. */
 function requireArgumentSizes(request: JobRequest, path: (field: string) => string): void {
   const check = (field: string, text: string): void => {
-    const bytes = Buffer.byteLength(text);
+    const bytes = text.length < MAX_ARG_BYTES / MAX_BYTES_PER_UNIT ? 0 : Buffer.byteLength(text);
     if (bytes >= MAX_ARG_BYTES) {
       throw invalid(path(field), `has ${bytes} bytes: expected less than ${MAX_ARG_BYTES}, the limit of Linux`);
     }
   };
-  check('command', request.command ?? '');
+  if (request.command !== undefined) {
+    check('command', request.command);
+  }
   request.argv?.forEach((argument, index) => check(`argv[${index}]`, argument));
-  for (const [name, value] of Object.entries(request.env ?? {})) {
-    check(`env.${name}`, `${name}=${value}`);
+  if (request.env !== undefined) {
+    Object.entries(request.env).forEach(([name, value]) => check(`env.${name}`, `${name}=${value}`));
   }
 }
 
@@ -183,7 +213,7 @@ function toBackoff(request: JobRequest['backoff'], path: string): Backoff | unde
   return isDefault ? undefined : backoff;
 }
 
-function toStartTime(request: JobRequest, path: (field: string) => string): { delayMs?: number; runAtMs?: number } {
+function withStartTime(job: JobDraft['job'], request: JobRequest, path: (field: string) => string): JobDraft['job'] {
   if (request.delay !== undefined && request.runAt !== undefined) {
     throw invalid(path('runAt'), 'only one of delay and runAt may be given');
   }
@@ -192,19 +222,27 @@ function toStartTime(request: JobRequest, path: (field: string) => string): { de
     if (!Number.isFinite(runAtMs) || runAtMs < 0) {
       throw invalid(path('runAt'), 'expected a time such as "2026-01-31T12:00:00Z"');
     }
-    return { runAtMs };
+    job.runAtMs = runAtMs;
+    return job;
   }
   const delayMs = request.delay === undefined ? 0 : toMs(request.delay, path('delay'));
-  return delayMs > 0 ? { delayMs } : {};
+  if (delayMs > 0) {
+    job.delayMs = delayMs;
+  }
+  return job;
 }
 
 type Loose<T> = { [K in keyof T]: T[K] | undefined };
 
 function withoutDefaults<T extends object>(values: Loose<T>, defaults: Partial<T>): T {
-  const kept = Object.entries(values).filter(
-    ([key, value]) => value !== undefined && value !== defaults[key as keyof T],
-  );
-  return Object.fromEntries(kept) as T;
+  const kept: Partial<T> = {};
+  for (const key in values) {
+    const value = values[key];
+    if (value !== undefined && value !== defaults[key]) {
+      kept[key] = value;
+    }
+  }
+  return kept as T;
 }
 
 function emptyToNone(record: Record<string, string> | undefined): Record<string, string> | undefined {

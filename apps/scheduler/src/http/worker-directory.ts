@@ -15,10 +15,17 @@ const FRESH_MS = 1_000;
 /** A submission that Redis has accepted is not held up for its `waiting`. */
 const HINT_LIMIT_MS = 200;
 
+interface Seen {
+  look: RegistryLook;
+  atMs: number;
+  /** By pool, as far as somebody has asked. */
+  capacities: Map<string, PoolCapacity>;
+}
+
 /** What the registry knows of workers, read at most once a second however many ask. */
 export class WorkerDirectory {
   readonly #params: WorkerDirectoryParams;
-  #last: { look: RegistryLook; atMs: number } | undefined;
+  #last: Seen | undefined;
   #running: Promise<RegistryLook> | undefined;
 
   constructor(params: WorkerDirectoryParams) {
@@ -39,6 +46,20 @@ export class WorkerDirectory {
     return capacityOf(await this.look(), pool, this.#params.heartbeatIntervalMs);
   }
 
+  /** What was known a moment ago, the same object as long as it is; undefined when that was too long ago. */
+  freshCapacity(pool: string): PoolCapacity | undefined {
+    const seen = this.#last;
+    if (seen === undefined || this.#params.clock.monotonicMs() - seen.atMs >= FRESH_MS) {
+      return undefined;
+    }
+    let capacity = seen.capacities.get(pool);
+    if (capacity === undefined) {
+      capacity = capacityOf(seen.look, pool, this.#params.heartbeatIntervalMs);
+      seen.capacities.set(pool, capacity);
+    }
+    return capacity;
+  }
+
   /** Never rejects and never takes long: what was known last, or undefined. */
   async capacityHint(pool: string): Promise<PoolCapacity | undefined> {
     try {
@@ -54,7 +75,7 @@ export class WorkerDirectory {
 
   async #read(atMs: number): Promise<RegistryLook> {
     const look = await this.#params.registry.look();
-    this.#last = { look, atMs };
+    this.#last = { look, atMs, capacities: new Map() };
     return look;
   }
 }

@@ -123,11 +123,15 @@ export class PoolCalls {
   async #send<Reply>(what: string, deadline: number, resend: boolean, ask: () => Promise<Reply>): Promise<Reply> {
     const { clock, random } = this.#params;
     let mayHaveExecuted = false;
-    let last: unknown = new Error('the calls before it took all the time there was');
+    let last: unknown;
     for (let wait = RESEND_FIRST_MS; ; wait = Math.min(wait * 2, RESEND_MAX_MS)) {
       const left = deadline - clock.monotonicMs();
       if (left <= 0) {
-        throw toUnavailable(what, last, mayHaveExecuted);
+        throw toUnavailable(
+          what,
+          last ?? new Error('the calls before it took all the time there was'),
+          mayHaveExecuted,
+        );
       }
       try {
         return await this.#within(left, ask());
