@@ -88,7 +88,7 @@ export interface Dispatch {
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
   /** These jobs are just being sent to the store, from here: what is free takes them without waiting for the news. */
-  submitting(pool: string, ulids: readonly string[]): void;
+  submitting(pool: string, jobs: readonly { ulid: string }[]): void;
   /** A session that said Hello here and is not: its stream has broken, it is suspect. */
   isServing(session: string): boolean;
   /** How many workers are served here. */
@@ -173,7 +173,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     acceptOutput: (message, signal, writer) => output.accept(message, signal, writer),
     gone: (will) => acceptLastWill(willDeps, will),
-    submitting: (pool, ulids) => pools.submitting(pool, ulids),
+    submitting: (pool, jobs) => pools.submitting(pool, jobs),
     isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,
     knownPools: () => pools.list().length,

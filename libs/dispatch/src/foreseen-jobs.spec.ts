@@ -5,7 +5,7 @@ const [A, B] = [{ ulid: 'a' }, { ulid: 'b' }];
 describe('ForeseenJobs', () => {
   it('has no use for news of what was claimed', () => {
     const jobs = new ForeseenJobs();
-    jobs.add(['a']);
+    jobs.add([A]);
     jobs.claimed([A]);
 
     expect(jobs.announced('a', false)).toBe(false);
@@ -14,7 +14,7 @@ describe('ForeseenJobs', () => {
 
   it('waits for the answer of a claim when the news come first', () => {
     const jobs = new ForeseenJobs();
-    jobs.add(['a', 'b']);
+    jobs.add([A, B]);
 
     expect(jobs.announced('a', true)).toBe(false);
     expect(jobs.announced('b', true)).toBe(false);
@@ -24,7 +24,7 @@ describe('ForeseenJobs', () => {
 
   it('tells of what the claim did not bring, once', () => {
     const jobs = new ForeseenJobs();
-    jobs.add(['a', 'b']);
+    jobs.add([A, B]);
     jobs.announced('a', true);
     jobs.announced('b', true);
     jobs.claimed([B]);
@@ -35,7 +35,7 @@ describe('ForeseenJobs', () => {
 
   it('relies on the news where no claim is under way, or nobody foresaw the job', () => {
     const jobs = new ForeseenJobs();
-    jobs.add(['a']);
+    jobs.add([A]);
 
     expect(jobs.announced('a', false)).toBe(true);
     expect(jobs.announced('b', true)).toBe(true);
@@ -43,8 +43,8 @@ describe('ForeseenJobs', () => {
 
   it('is bounded: it forgets, and the news count', () => {
     const jobs = new ForeseenJobs();
-    jobs.add(['a']);
-    jobs.add(Array.from({ length: 1_000 }, (_, i) => `job-${i}`));
+    jobs.add([A]);
+    jobs.add(Array.from({ length: 1_000 }, (_, i) => ({ ulid: `job-${i}` })));
 
     expect(jobs.announced('a', true)).toBe(true);
     expect(jobs.announced('job-999', true)).toBe(false);

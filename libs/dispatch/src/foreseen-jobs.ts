@@ -10,11 +10,11 @@ export class ForeseenJobs {
   /** `sent`; `announced`: the news came first; `claimed`: the claim's answer did. */
   private readonly jobs = new Map<string, 'sent' | 'announced' | 'claimed'>();
 
-  add(ulids: readonly string[]): void {
-    if (this.jobs.size + ulids.length > MAX_FORESEEN) {
+  add(jobs: readonly { ulid: string }[]): void {
+    if (this.jobs.size + jobs.length > MAX_FORESEEN) {
       this.jobs.clear();
     }
-    ulids.forEach((ulid) => this.jobs.set(ulid, 'sent'));
+    jobs.forEach(({ ulid }) => this.jobs.set(ulid, 'sent'));
   }
 
   /** The news say that it waits. True: it may still do so, and no claim under way has asked for it. */

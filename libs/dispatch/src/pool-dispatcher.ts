@@ -168,9 +168,9 @@ export class PoolDispatcher {
    * These are on their way into the store, by this scheduler: where a slot is free and nothing else waits, the claim goes
    * right behind them, half a round trip before the news come.
    */
-  submitting(ulids: readonly string[]): void {
+  submitting(jobs: readonly { ulid: string }[]): void {
     if (this.calls === 0 && this.queued === 0 && this.claiming && this.hasFreeSlot()) {
-      this.foreseen.add(ulids);
+      this.foreseen.add(jobs);
       this.hurry();
     }
   }

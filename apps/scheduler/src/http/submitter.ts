@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import type { Clock, Timer } from '@orchestrator/core';
 import { TimeoutError } from '@orchestrator/lifecycle';
 import { type EnqueueReply, MAX_BATCH, type NewJob, type QueueStore } from '@orchestrator/queue';
@@ -9,6 +11,8 @@ export interface SubmitterParams {
   clock: Clock;
   /** A submission that is not confirmed by then is answered 503. Default `SUBMIT_LIMIT_MS`. */
   limitMs?: number;
+  /** These are on their way to the store. */
+  onSent?(pool: string, jobs: readonly NewJob[]): void;
 }
 
 /** Below the three seconds that are promised. */
@@ -96,10 +100,16 @@ export class Submitter {
 
   async #write(pool: string, batch: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#params.store.enqueue(
-        pool,
-        batch.map((entry) => entry.job),
-      );
+      const { store, onSent } = this.#params;
+      const jobs = batch.map((entry) => entry.job);
+      const stored = store.enqueue(pool, jobs);
+      if (onSent !== undefined) {
+        setImmediate(() => onSent(pool, jobs)); // the call is written by then
+      }
+      const replies = await stored;
+      if (onSent !== undefined && batch.length === 1) {
+        await nextTurn(); // what the job's start waits for goes first
+      }
       batch.forEach((entry, i) => {
         const reply = replies[i];
         if (!this.#close(entry)) {
