@@ -54,18 +54,13 @@ sub write_to {
   if (open my $file, '>', $name) { syswrite $file, $text }
 }
 
+# In the child: each page that it writes to is copied for it alone, so all that can be done before the fork is.
 sub start {
-  my ($score, $cgroup, $cwd, $in, $out, $err, $count, @rest) = @_;
+  my ($score, $cgroup, $stdin, $out, $err, @argv) = @_;
   POSIX::setsid();
   write_to($cgroup, '0') if $cgroup ne '';
   write_to('/proc/self/oom_score_adj', $score) if $score ne '';
-  open my $stdin, '<', $in or return $! + 0;
-  defined POSIX::dup2(fileno $stdin, 0) or return $! + 0;
-  defined POSIX::dup2(fileno $out, 1) or return $! + 0;
-  defined POSIX::dup2(fileno $err, 2) or return $! + 0;
-  chdir $cwd or return $! + 0;
-  my @argv = splice @rest, 0, $count;
-  for (@rest) { my ($name, $value) = split /=/, $_, 2; $ENV{$name} = $value }
+  defined POSIX::dup2($stdin, 0) && defined POSIX::dup2($out, 1) && defined POSIX::dup2($err, 2) or return $! + 0;
   exec { $argv[0] } @argv;
   return $! + 0;
 }
@@ -83,25 +78,36 @@ sub read_rest {
 }
 
 my ($score, @base) = record();
-%ENV = map { split /=/, $_, 2 } @base;
+@base = map { split /=/, $_, 2 } @base;
 put('R', '');
 my ($out, $err);
 while (1) {
   my @fields = record();
   ($out, $err) = ();
   next if !@fields;
-  my ($out_end, $err_end, $failed, $fail_end, $pid);
-  if (!pipe($out, $out_end) || !pipe($err, $err_end) || !pipe($failed, $fail_end) || !defined($pid = fork)) {
+  my ($cgroup, $cwd, $in, $count, @argv) = @fields;
+  %ENV = (@base, map { split /=/, $_, 2 } splice @argv, $count);
+  my ($stdin, $out_end, $err_end, $failed, $fail_end, $pid);
+  if (!open($stdin, '<', $in) || !pipe($out, $out_end) || !pipe($err, $err_end) || !pipe($failed, $fail_end) ||
+    !chdir($cwd)) {
     put('F', pack 'N', $!);
     next;
   }
-  if ($pid == 0) {
+  my @ends = map { fileno $_ } $stdin, $out_end, $err_end;
+  $pid = fork;
+  my $why = $!;
+  if (defined $pid && $pid == 0) {
     # Nothing of the helper goes on in here, whatever happens.
-    my $errno = eval { start($score, @fields[0 .. 2], $out_end, $err_end, @fields[3 .. $#fields]) };
+    my $errno = eval { start($score, $cgroup, @ends, @argv) };
     syswrite $fail_end, pack 'N', $errno || POSIX::EIO();
     POSIX::_exit(127);
   }
-  close $_ for $out_end, $err_end, $fail_end;
+  chdir '/';
+  if (!defined $pid) {
+    put('F', pack 'N', $why);
+    next;
+  }
+  close $_ for $stdin, $out_end, $err_end, $fail_end;
   my $errno = '';
   while (length $errno < 4) {
     my $n = sysread $failed, $errno, 4, length $errno;
