@@ -47,7 +47,7 @@ const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
  * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
  * would otherwise be given jobs faster than what they did with the last ones can be recorded, without end.
  */
-const MAX_UNRECORDED = 2 * MAX_BATCH;
+const MAX_UNRECORDED = 4 * MAX_BATCH;
 
 /**
  * So many settlements that wait beside a call under way are worth another one: the store works on the one while this

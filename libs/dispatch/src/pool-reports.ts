@@ -14,6 +14,8 @@ export interface PoolReportsDeps {
 }
 
 const SMALL_REPORT_BYTES = 512;
+/** Of an end with output, or after which the job goes on, and of a return, in terms of a plain end: see `MAX_TURN`. */
+const LABORIOUS = 2;
 
 /** What workers have reported of one pool and the store does not have yet. */
 export class PoolReports {
@@ -31,6 +33,7 @@ export class PoolReports {
       logger,
       send: (ends) => store.settle(pool, ends),
       bytesOf: settlementBytes,
+      weightOf: settlementWeight,
       onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.settled++),
     });
     this.giveBacks = new ReportFlusher<GiveBack>({
@@ -39,6 +42,7 @@ export class PoolReports {
       logger,
       send: (returns) => store.giveBack(pool, returns),
       bytesOf: () => SMALL_REPORT_BYTES,
+      weightOf: () => LABORIOUS,
       onVerdict: (verdict) => (verdict === 'stale' ? counters.staleAttempts++ : counters.returned++),
     });
   }
@@ -102,4 +106,8 @@ export class PoolReports {
 function settlementBytes({ end, output }: Settlement): number {
   const result = end.result === undefined ? 0 : JSON.stringify(end.result).length;
   return SMALL_REPORT_BYTES + result + output.reduce((sum, { data }) => sum + data.length, 0);
+}
+
+function settlementWeight({ outcome, output }: Settlement): number {
+  return outcome === 'succeeded' && output.length === 0 ? 1 : LABORIOUS;
 }

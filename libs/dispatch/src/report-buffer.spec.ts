@@ -8,6 +8,7 @@ const entry = (attemptId: string, bytes = 10, report = attemptId): ReportEntry<s
   ref: { jobId: '', attemptId, fence: 1 },
   report,
   bytes,
+  weight: 1,
   refusals: 0,
   isSent: false,
 });

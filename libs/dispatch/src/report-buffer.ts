@@ -9,6 +9,8 @@ export interface ReportEntry<Report> {
   ref: AttemptRef;
   report: Report;
   bytes: number;
+  /** What the store has to do for it: 1, or more. */
+  weight: number;
   /** How often it was refused when it was sent alone. */
   refusals: number;
   /** It is on its way to the store. */
@@ -65,15 +67,16 @@ export class ReportBuffer<Report> {
   }
 
   /** The oldest ones that are not on their way, as many as one call takes: now they are. They stay until `remove`. */
-  send(maxEntries: number = MAX_BATCH): ReportEntry<Report>[] {
+  send(maxWeight: number = MAX_BATCH): ReportEntry<Report>[] {
     const batch: ReportEntry<Report>[] = [];
-    let bytes = 0;
+    let [bytes, weight] = [0, 0];
     for (const entry of this.entries.values()) {
       if (entry.isSent) {
         continue;
       }
       bytes += entry.bytes;
-      if (batch.length >= maxEntries || (batch.length > 0 && bytes > this.limits.maxBatchBytes)) {
+      weight += entry.weight;
+      if (batch.length > 0 && (weight > maxWeight || bytes > this.limits.maxBatchBytes)) {
         break;
       }
       batch.push(entry);

@@ -26,6 +26,7 @@ function setup(answer: (reports: readonly string[]) => SettleVerdict[]) {
     what: 'settlement',
     logger: silentLogger,
     bytesOf: () => 1,
+    weightOf: () => 1,
     onVerdict: (verdict) => verdicts.push(verdict),
     send: async (reports) => {
       sent.push(reports);

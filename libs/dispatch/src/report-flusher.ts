@@ -1,5 +1,5 @@
 import type { AttemptRef } from '@orchestrator/proto-types';
-import { type SettleVerdict, StaleCallError, StoreUnavailableError } from '@orchestrator/queue';
+import { MAX_TURN, type SettleVerdict, StaleCallError, StoreUnavailableError } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
 import type { Assignee } from './assignee.js';
@@ -16,11 +16,11 @@ export interface ReportFlusherParams<Report> {
   logger: Logger;
   send(reports: readonly Report[]): Promise<SettleVerdict[]>;
   bytesOf(report: Report): number;
+  /** What the store has to do for it: 1, or more. */
+  weightOf(report: Report): number;
   onVerdict(verdict: SettleVerdict): void;
 }
 
-/** No script holds Redis for more than 5 ms: measured, 150 settlements take half of that, and most of it with output. */
-const REPORTS_PER_CALL = 150;
 /** After so many refusals of an entry sent alone it is dropped; its worker still has it. */
 const MAX_REFUSALS = 3;
 const REFS_PER_FRAME = 1_000;
@@ -49,7 +49,9 @@ export class ReportFlusher<Report> {
 
   /** Bounded: what finds no room is left with the worker, which is asked for it again when there is some. */
   add(from: Assignee, ref: AttemptRef, report: Report): void {
-    if (!this.buffer.add({ from, ref, report, bytes: this.params.bytesOf(report), refusals: 0, isSent: false })) {
+    const { bytesOf, weightOf } = this.params;
+    const [bytes, weight] = [bytesOf(report), weightOf(report)];
+    if (!this.buffer.add({ from, ref, report, bytes, weight, refusals: 0, isSent: false })) {
       this.overflowed.add(from);
     }
   }
@@ -61,7 +63,7 @@ export class ReportFlusher<Report> {
 
   /** One call at most. Default: by the `send` of this flusher. */
   async flush(send?: ReportFlusherParams<Report>['send']): Promise<FlushState> {
-    const batch = this.buffer.send(this.alone > 0 ? 1 : REPORTS_PER_CALL);
+    const batch = this.buffer.send(this.alone > 0 ? 1 : MAX_TURN);
     if (batch.length === 0) {
       return 'empty';
     }

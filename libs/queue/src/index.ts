@@ -39,7 +39,7 @@ export type {
   TrimReply,
   TurnReply,
 } from './store.js';
-export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN, RECOVERY_MIN_MS } from './store.js';
+export { MAX_BATCH, MAX_CLAIM_BYTES, MAX_OWNED, MAX_PAGE_BYTES, MAX_SCAN, MAX_TURN, RECOVERY_MIN_MS } from './store.js';
 export {
   CorruptRecordError,
   DurabilityUnknownError,

@@ -37,7 +37,7 @@ import type {
   TrimReply,
   TurnReply,
 } from '../store.js';
-import { MAX_BATCH } from '../store.js';
+import { MAX_BATCH, MAX_TURN } from '../store.js';
 import { Batches } from './batches.js';
 import { type Durability, requireDurability } from './durability.js';
 import { DurableWrites } from './durable-writes.js';
@@ -87,8 +87,6 @@ export interface RedisQueueStoreParams {
 
 export const OUTPUT_CAP_BYTES = 256 * 1024;
 const LOOK_AGAIN_MS = 10_000;
-/** Jobs of one turn, however many ends it has. */
-const LEAST_CLAIMED = 50;
 
 /** The store on Redis: one file per operation in `scripts/` and `reads/`; here they are only put together. */
 export class RedisQueueStore implements QueueStore {
@@ -153,8 +151,7 @@ export class RedisQueueStore implements QueueStore {
   async turn(pool: string, ends: readonly Settlement[], wants: readonly ClaimWant[]): Promise<TurnReply> {
     requireBatch('ends', ends);
     requireBatch('wants', wants);
-    // Together no more than one of them alone: the time that a script takes is bounded.
-    const claims = { claimId: this.#random.hex(8), wants, most: Math.max(LEAST_CLAIMED, MAX_BATCH - ends.length) };
+    const claims = { claimId: this.#random.hex(8), wants, most: MAX_TURN };
     return this.#free(pool).write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
   }
 

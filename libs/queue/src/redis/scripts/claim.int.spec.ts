@@ -3,6 +3,9 @@ import { aJob, newUlid, someJobs } from '../../testing/a-job.js';
 import { returned, success } from '../../testing/an-end.js';
 import { aWant, type QueueBench, type QueueSetup, startBench } from '../../testing/setup.js';
 
+/** As a record says it after two starts. */
+const LOST_TWICE = { losses: 2, fence: 1, starts: 2 };
+
 describe('claim', () => {
   let bench: QueueBench;
   let q: QueueSetup;
@@ -105,7 +108,7 @@ describe('claim', () => {
   it('gives what was lost twice only to a free slot, and passes it over for the rest', async () => {
     const [suspect, ...others] = someJobs(4);
     await q.add(suspect as never, ...others);
-    await q.redis.hset(`${q.base}j:${suspect?.ulid}`, 'losses', 2);
+    await q.redis.hset(`${q.base}j:${suspect?.ulid}`, LOST_TWICE);
 
     const prefetched = await q.store.claim(q.pool, [aWant('a', { max: 2, free: 0 })]);
     const free = await q.store.claim(q.pool, [aWant('a', { max: 1, free: 1 })]);
@@ -117,7 +120,7 @@ describe('claim', () => {
   it('takes out of the order what it gave and nothing else, whatever it passed over', async () => {
     const jobs = await q.add(...someJobs(6));
     for (const ulid of [jobs[0], jobs[3]]) {
-      await q.redis.hset(`${q.base}j:${ulid}`, 'losses', 2);
+      await q.redis.hset(`${q.base}j:${ulid}`, LOST_TWICE);
     }
 
     const { jobs: given, queued } = await q.store.claim(q.pool, [aWant('a', { max: 3, free: 0 })]);
@@ -139,7 +142,7 @@ describe('claim', () => {
   it('looks behind no more than a bounded number of jobs that it may not prefetch', async () => {
     const jobs = await q.add(...someJobs(400));
     for (const ulid of jobs) {
-      await q.redis.hset(`${q.base}j:${ulid}`, 'losses', 2);
+      await q.redis.hset(`${q.base}j:${ulid}`, LOST_TWICE);
     }
     await q.add(aJob());
 

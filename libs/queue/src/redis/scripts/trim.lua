@@ -13,6 +13,7 @@ local STEP = 100
 local LOOKED_AT = 1000
 local WALKED = 250
 local CLIENT_IDLE_MS = 86400000
+local ULID = 26 -- characters
 local FINAL = { 'succeeded', 'failed', 'cancelled', 'skipped' }
 local maxFinished, maxOutputBytes = num(), num()
 local walk = base .. 'walk'
@@ -71,6 +72,19 @@ local function removeOutputs()
   end
 end
 
+-- Whether no job of an entry is there any more. Where one lives, it is mostly the last or the first of them: each look at a
+-- key costs, and so does each string that is cut out.
+local function isDead(ulids)
+  if call('EXISTS', jobBase .. string.sub(ulids, -ULID)) == 1 or call('EXISTS', jobBase .. string.sub(ulids, 1, ULID)) == 1 then
+    return false
+  end
+  local keys = {}
+  for ulid in string.gmatch(ulids, '%S+') do
+    keys[#keys + 1] = jobKey(ulid)
+  end
+  return call('EXISTS', unpack(keys)) == 0
+end
+
 -- Removes dead entries from `from` on, until it has looked at about `limit` jobs or STEP entries. Answers the last entry looked at, or nil
 -- at the end. Reads few at first: an entry holds up to 250 ULIDs, and Lua goes over each byte that it is given.
 local function sweepCreated(from, stopAtLiving, limit)
@@ -78,12 +92,9 @@ local function sweepCreated(from, stopAtLiving, limit)
   while true do
     local found = call('XRANGE', base .. 'created', from, '+', 'COUNT', size)
     for _, entry in ipairs(found) do
-      local keys = {}
-      for ulid in string.gmatch(entry[2][2], '%S+') do
-        keys[#keys + 1] = jobKey(ulid)
-      end
-      looked, seen = looked + #keys, seen + 1
-      if call('EXISTS', unpack(keys)) == 0 then
+      local ulids = entry[2][2]
+      looked, seen = looked + (#ulids + 1) / (ULID + 1), seen + 1
+      if isDead(ulids) then
         call('XDEL', base .. 'created', entry[1])
         entries = entries + 1
       elseif stopAtLiving then

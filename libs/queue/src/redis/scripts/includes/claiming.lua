@@ -64,7 +64,7 @@ local function claimJobs()
   local LOOK_AHEAD = 250
   local again = {}
   local named, specs = {}, {}
-  local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
+  local given, bytes, looked, passed, walking, taken = 0, 0, 0, 0, true, {}
   local running = listOf(adds, base .. 'running')
   while walking and given < #targets and looked < #targets + LOOK_AHEAD do
     local size = #targets - given
@@ -73,11 +73,11 @@ local function claimJobs()
     walking = #heads == size
     for _, ulid in ipairs(heads) do
       local key = jobKey(ulid)
-      local v = call('HMGET', key, 'state', 'rule', 'fence', 'losses', 'spec')
+      local v = call('HMGET', key, 'state', 'rule', 'fence', 'spec')
       if v[1] ~= 'queued' then
         taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
-      elseif given < freeSlots or (tonumber(v[4]) or 0) < 2 then
-        local spec = v[5]
+      elseif given < freeSlots or not v[3] or (tonumber(call('HGET', key, 'losses')) or 0) < 2 then
+        local spec = v[4]
         if given > 0 and bytes + #spec > mostBytes then
           walking = false
           break
@@ -110,11 +110,17 @@ local function claimJobs()
           spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
         end
         named[given], specs[given] = ulid .. want.place, spec
+      else
+        passed = passed + 1
       end
     end
   end
 
-  removals[base .. 'queued'] = taken
+  if passed > 0 then
+    removals[base .. 'queued'] = taken
+  elseif #taken > 0 then
+    call('ZREMRANGEBYRANK', base .. 'queued', 0, #taken - 1) -- they are its head: no search for each
+  end
   if given > 0 then
     local seq = call('INCRBY', base .. 'seq', given) - given + 1
     for session, jobs in pairs(owned) do

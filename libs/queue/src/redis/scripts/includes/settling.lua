@@ -48,31 +48,31 @@ end
 -- Nearly all attempts succeed and hold their job: what that takes and nothing else, `finish` and `move` written out.
 -- Answers whether it was so; if not, nothing was written, and none of its chunks read from ARGV.
 local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
+local runningKey, succeededKey = base .. 'running', base .. 'succeeded'
+local ordered = {} -- ULIDs of which no order is needed any more
 local function succeed(ulid, attempt, fence, kind, ended)
   local key = jobKey(ulid)
-  local v = kind.chunks == 0 and
-    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel') or
-    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'worker', 'starts', 'cancel', 'outputs')
-  local session, worker, starts = v[4], v[6], v[7]
+  local v = kind.chunks == 0 and call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'starts') or
+    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'starts', 'outputs')
+  local session, starts = v[4], v[6]
   if v[1] ~= 'running' or v[2] ~= attempt or v[3] ~= fence or (kind.by ~= '' and kind.by ~= session) then
     return false
   end
   local rule = ruleOf(v[5])
   countBatch(rule.batchId, 'running', -1)
   countBatch(rule.batchId, 'succeeded', 1)
-  push(removals, base .. 'running', ulid)
+  push(removals, runningKey, ulid)
   push(removals, base .. 's:' .. session, ulid)
-  push(adds, base .. 'succeeded', rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
-  if v[8] and v[8] ~= '' then
-    call('HDEL', base .. 'orders', ulid)
-  end
+  push(adds, succeededKey, rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
+  ordered[#ordered + 1] = ulid
   if kind.chunks == 0 then
     call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended)
   else
-    local job = { ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[9] or '', written = true }
+    local job = { ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[7] or '', written = true }
     takeOutput(job, kind.chunks)
     call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended, 'outputs', job.outputs)
   end
+  local worker = kind.session == session and kind.worker or call('HGET', key, 'worker')
   lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. (worker ~= '' and worker or '-')
   return true
 end
@@ -124,6 +124,9 @@ local function settleAll()
         reply[#reply + 1] = verdict
       end
     end
+  end
+  if #ordered > 0 and call('EXISTS', base .. 'orders') == 1 then
+    call('HDEL', base .. 'orders', unpack(ordered))
   end
   return reply
 end
