@@ -49,8 +49,7 @@ export class ReportFlusher<Report> {
 
   /** Bounded: what finds no room is left with the worker, which is asked for it again when there is some. */
   add(from: Assignee, ref: AttemptRef, report: Report): void {
-    const { bytesOf, weightOf } = this.params;
-    const [bytes, weight] = [bytesOf(report), weightOf(report)];
+    const [bytes, weight] = [this.params.bytesOf(report), this.params.weightOf(report)];
     if (!this.buffer.add({ from, ref, report, bytes, weight, refusals: 0, isSent: false })) {
       this.overflowed.add(from);
     }

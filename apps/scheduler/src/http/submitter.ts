@@ -12,7 +12,7 @@ export interface SubmitterParams {
   /** A submission that is not confirmed by then is answered 503. Default `SUBMIT_LIMIT_MS`. */
   limitMs?: number;
   /** These are on their way to the store. */
-  onSent?(pool: string, jobs: readonly NewJob[]): void;
+  onSent?: (pool: string, jobs: readonly NewJob[]) => void;
 }
 
 /** Below the three seconds that are promised. */

@@ -37,7 +37,7 @@ import type {
   TrimReply,
   TurnReply,
 } from '../store.js';
-import { MAX_BATCH, MAX_TURN } from '../store.js';
+import { MAX_TURN } from '../store.js';
 import { Batches } from './batches.js';
 import { type Durability, requireDurability } from './durability.js';
 import { DurableWrites } from './durable-writes.js';
