@@ -6,13 +6,13 @@ const text = Buffer.alloc(64);
 const file = openUptime();
 
 /** It is exact to 10 ms only, and asked for before each start and each message. */
-const READ_EVERY_MS = 5;
+const READ_EVERY_MS = 1;
 let known = 0;
 let readAtMs = -Infinity;
 
 /**
  * Milliseconds since boot on a clock that goes on while the machine is suspended, the same for all processes of the
- * machine; 10 ms exact. The lease is measured on it. Read anew after some milliseconds of this process' monotonic clock, which
+ * machine; 10 ms exact. The lease is measured on it. Read anew after a millisecond of this process' monotonic clock, which
  * goes on while the process is stopped. Without `/proc` it is that clock.
  */
 export function uptimeMs(): number {

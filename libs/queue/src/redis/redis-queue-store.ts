@@ -103,6 +103,8 @@ export class RedisQueueStore implements QueueStore {
   readonly #outputCapBytes: number;
   readonly #logger: Logger;
   readonly #clock: Clock;
+  /** Per pool: by which channel jobs were added last. */
+  readonly #last = new Map<string, PoolCalls>();
   /** Pools that were found in the list, and when to look again. */
   readonly #registered = new Map<string, number>();
 
@@ -133,7 +135,7 @@ export class RedisQueueStore implements QueueStore {
     requireBatch('jobs', jobs);
     requireJobs(jobs);
     await this.#register(pool);
-    return this.#calls.write(pool, enqueue, jobs, { resend: true, confirm: (send) => this.#durable.run(send) });
+    return this.#next(pool).write(pool, enqueue, jobs, { resend: true, confirm: (send) => this.#durable.run(send) });
   }
 
   // ---- attempts
@@ -337,6 +339,17 @@ export class RedisQueueStore implements QueueStore {
       }
     });
     this.#noteRegistered(pool);
+  }
+
+  /**
+   * The two channels in turn, so that what was asked for first is sent first: each has its own line, and nothing passes
+   * from one to the other.
+   */
+  #next(pool: string): PoolCalls {
+    const isIdle = !this.#calls.isBusy(pool) && !this.#beside.isBusy(pool);
+    const next = !isIdle && this.#last.get(pool) === this.#calls ? this.#beside : this.#calls;
+    this.#last.set(pool, next);
+    return next;
   }
 
   /** Of the two channels the one that can send at once. */

@@ -64,7 +64,7 @@ local function claimJobs()
   local LOOK_AHEAD = 250
   local again = {}
   local named, specs = {}, {}
-  local given, bytes, looked, passed, walking, taken = 0, 0, 0, 0, true, {}
+  local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
   local running = listOf(adds, base .. 'running')
   while walking and given < #targets and looked < #targets + LOOK_AHEAD do
     local size = #targets - given
@@ -110,17 +110,11 @@ local function claimJobs()
           spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
         end
         named[given], specs[given] = ulid .. want.place, spec
-      else
-        passed = passed + 1
       end
     end
   end
 
-  if passed > 0 then
-    removals[base .. 'queued'] = taken
-  elseif #taken > 0 then
-    call('ZREMRANGEBYRANK', base .. 'queued', 0, #taken - 1) -- they are its head: no search for each
-  end
+  removals[base .. 'queued'] = taken
   if given > 0 then
     local seq = call('INCRBY', base .. 'seq', given) - given + 1
     for session, jobs in pairs(owned) do
