@@ -35,8 +35,8 @@ export interface QueueSetup {
   makeDue(): Promise<void>;
   /** As after a restart or a failover: the pool remembers another server than it lies on. */
   moveServer(): Promise<void>;
-  /** Makes the recovery old enough to be over. */
-  letRecoveryAge(): Promise<void>;
+  /** Makes the recovery old enough to be over. `of`: only one that is under way and, when it was found, was still meant. */
+  letRecoveryAge(of?: () => boolean): Promise<void>;
   /** Redis' clock, ms. */
   now(): Promise<number>;
   assertInvariants(): Promise<void>;
@@ -59,6 +59,12 @@ export async function startBench(options: TestRedisOptions = {}): Promise<QueueB
     stop: () => server.stop(),
   };
 }
+
+/** Another recovery may have begun since. */
+const AGE = `
+if (redis.call('HGET', KEYS[1], 'recovering') or '') == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'recovering', ARGV[2])
+end`;
 
 export function aWant(session: string, overrides: Partial<ClaimWant> = {}): ClaimWant {
   const max = overrides.max ?? 1;
@@ -116,8 +122,11 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
     moveServer: async () => {
       await redis.hset(`${base}calls`, 'server', 'f'.repeat(40));
     },
-    letRecoveryAge: async () => {
-      await redis.hset(`${base}calls`, 'recovering', (await now()) - RECOVERY_MIN_MS);
+    letRecoveryAge: async (of) => {
+      const began = await redis.hget(`${base}calls`, 'recovering');
+      if (of === undefined || (began !== null && of())) {
+        await redis.eval(AGE, 1, `${base}calls`, began ?? '', (await now()) - RECOVERY_MIN_MS);
+      }
     },
     now,
     assertInvariants: () => assertQueueInvariants(redis, keys, pool),
