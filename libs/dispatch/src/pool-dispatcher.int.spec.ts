@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '@orchestrator/core';
+import { systemClock, systemRandom, type Ulid } from '@orchestrator/core';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
 import { type AttemptKey, queueKeys, RedisQueueStore, type Settlement } from '@orchestrator/queue';
 import { silentLogger } from '@orchestrator/telemetry';
@@ -7,6 +7,7 @@ import { ManualClock, startRedis, type TestRedis } from '@orchestrator/testing';
 import type { Assignee } from './assignee.js';
 import { createCounters } from './counters.js';
 import { PoolDispatcher } from './pool-dispatcher.js';
+import type { PoolEvent } from './pool-news.js';
 
 const NOBODY: Assignee = {
   session: 'session-a',
@@ -53,7 +54,13 @@ describe('PoolDispatcher', () => {
   async function setup(
     callTimeoutMs: number,
     pool = 'default',
-  ): Promise<{ clock: ManualClock; dispatcher: PoolDispatcher }> {
+  ): Promise<{
+    clock: ManualClock;
+    dispatcher: PoolDispatcher;
+    store: RedisQueueStore;
+    tell: (events: readonly PoolEvent[]) => void;
+  }> {
+    let tell: (events: readonly PoolEvent[]) => void = () => undefined;
     const clock = new ManualClock();
     const redis = server.client();
     const store = new RedisQueueStore({ redis, clock: systemClock, random: systemRandom, callTimeoutMs });
@@ -61,14 +68,19 @@ describe('PoolDispatcher', () => {
     const dispatcher = new PoolDispatcher(pool, {
       store,
       registry: new RedisSessionRegistry({ redis }),
-      news: { subscribe: () => () => undefined },
+      news: {
+        subscribe: (_pool, listener) => {
+          tell = listener;
+          return () => undefined;
+        },
+      },
       clock,
       random: systemRandom,
       logger: silentLogger,
       counters: createCounters(),
       onNextDue: () => undefined,
     });
-    return { clock, dispatcher };
+    return { clock, dispatcher, store, tell: (events) => tell(events) };
   }
 
   it('leaves no timer behind when it is stopped while the store does not answer', async () => {
@@ -135,4 +147,37 @@ describe('PoolDispatcher', () => {
     expect(await clientsOf(pool)).toBe(clients);
     await dispatcher.stop();
   });
+
+  it('claims what news told of while a call was under way that could not bring it', async () => {
+    const offer = { max: 1, free: 1, epoch: 1 };
+    const answers: string[][] = [];
+    const assign: Assignee['assign'] = (_pool, _epoch, _max, jobs) => answers.push(jobs.map(({ ulid }) => ulid));
+    const worker: Assignee = { ...NOBODY, offer: () => offer, assign };
+    const { dispatcher, store, tell } = await setup(5_000, 'foreseen');
+    await server.client().hset(`${queueKeys().pool('foreseen')}gates`, worker.session, offer.epoch);
+    dispatcher.attach(worker);
+    await until(() => answers.length === 1);
+    dispatcher.submitting([key]); // the store has the claim before the job
+    await until(() => answers.length === 2);
+    const job = { ulid: key.ulid as Ulid, spec: { name: 'job', command: 'true' }, rule: {}, priority: 0 };
+    await store.enqueue('foreseen', [job]);
+    await server.signal('SIGSTOP');
+    try {
+      await giveBack(dispatcher);
+      tell([{ type: 'queued', ulid: key.ulid }]);
+    } finally {
+      await server.signal('SIGCONT');
+    }
+
+    await until(() => answers.length === 3);
+    expect(answers).toEqual([[], [], [key.ulid]]);
+    await dispatcher.stop();
+  });
 });
+
+/** Within the time that a test has. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

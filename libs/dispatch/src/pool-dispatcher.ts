@@ -246,7 +246,6 @@ export class PoolDispatcher {
         await this.turn();
       }
     }
-    this.appetite ||= this.foreseen.missed();
     // In the same tick as the last look at `dirty`: a wake is never lost.
     this.loop = undefined;
   }
@@ -275,6 +274,7 @@ export class PoolDispatcher {
     this.calls += 1;
     const state = await flush();
     this.calls -= 1;
+    this.lookForMissed();
     if (state === 'failed') {
       this.backOff();
       return false;
@@ -314,8 +314,9 @@ export class PoolDispatcher {
     this.delay.reset();
     this.queued = reply.queued;
     // What came while the answer was under way has set it again. An empty answer is believed until something changes.
+    this.appetite ||= reply.queued > 0 && reply.jobs.length > 0;
     this.foreseen.claimed(reply.jobs);
-    this.appetite ||= this.foreseen.missed() || (reply.queued > 0 && reply.jobs.length > 0);
+    this.lookForMissed();
     this.dirty ||= this.appetite;
     deliver(this.pool, taken, reply);
     this.deps.counters.assigned += reply.jobs.length;
@@ -323,6 +324,14 @@ export class PoolDispatcher {
       this.deps.onNextDue(this.pool, reply.nextDueInMs);
     }
     this.recovery.heard(reply.recovery);
+  }
+
+  /** News came while a call was under way that might have brought their jobs: when none is any more, they count. */
+  private lookForMissed(): void {
+    if (this.calls === 0 && this.foreseen.missed()) {
+      this.appetite = true;
+      this.dirty = true;
+    }
   }
 
   /** Then nothing is gained by waiting: what comes is little. */

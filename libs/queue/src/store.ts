@@ -4,9 +4,10 @@ import type { AttemptEnd, Job, JobRule, JobSpec, JobState, ReturnReason, Ulid } 
  * The port of the store: the operations that move jobs. Each is atomic for a batch inside one pool, may be sent twice,
  * and is answered only when the store has it. `redis/` is the real one; a readable one in memory is to come.
  *
- * A store object is one *client* of the store (a random id): it has one writing call in flight per pool, numbered; claims
- * and settlements may go out by a second one of its own, beside that. A process that submits and dispatches uses two stores. Every call rejects with `StoreUnavailableError` when it was not
- * confirmed in time (it may have been executed), and with `StaleCallError` when a later call overtook it.
+ * A store object is a *client* of the store (a random id): it has one writing call in flight per pool, numbered. What is
+ * called most (enqueue, claim, settle, turn) may go out beside that, by a second client of its own. A process that submits
+ * and dispatches uses two stores. Every call rejects with `StoreUnavailableError` when it was not confirmed in time (it may
+ * have been executed), and with `StaleCallError` when a later call overtook it.
  */
 export interface QueueStore {
   readonly clientId: string;

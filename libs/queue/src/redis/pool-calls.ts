@@ -55,9 +55,9 @@ export class PoolCalls {
     this.clientId = params.random.hex(8);
   }
 
-  /** A writing call of this pool is under way. */
-  isBusy(pool: string): boolean {
-    return this.#lines.has(pool);
+  /** Writing calls of this pool that are under way or wait. */
+  openCalls(pool: string): number {
+    return this.#lines.get(pool)?.length ?? 0;
   }
 
   /**

@@ -103,8 +103,6 @@ export class RedisQueueStore implements QueueStore {
   readonly #outputCapBytes: number;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  /** Per pool: by which channel jobs were added last. */
-  readonly #last = new Map<string, PoolCalls>();
   /** Pools that were found in the list, and when to look again. */
   readonly #registered = new Map<string, number>();
 
@@ -142,19 +140,19 @@ export class RedisQueueStore implements QueueStore {
 
   async claim(pool: string, wants: readonly ClaimWant[]): Promise<ClaimReply> {
     requireBatch('wants', wants);
-    return this.#free(pool).write(pool, claim, { claimId: this.#random.hex(8), wants }, { resend: false });
+    return this.#next(pool).write(pool, claim, { claimId: this.#random.hex(8), wants }, { resend: false });
   }
 
   async settle(pool: string, ends: readonly Settlement[]): Promise<SettleVerdict[]> {
     requireBatch('ends', ends);
-    return this.#free(pool).write(pool, settle, this.#toSettle(ends), { resend: true });
+    return this.#next(pool).write(pool, settle, this.#toSettle(ends), { resend: true });
   }
 
   async turn(pool: string, ends: readonly Settlement[], wants: readonly ClaimWant[]): Promise<TurnReply> {
     requireBatch('ends', ends);
     requireBatch('wants', wants);
     const claims = { claimId: this.#random.hex(8), wants, most: MAX_TURN };
-    return this.#free(pool).write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
+    return this.#next(pool).write(pool, turn, { ...this.#toSettle(ends), ...claims }, { resend: false });
   }
 
   async giveBack(pool: string, returns: readonly GiveBack[]): Promise<SettleVerdict[]> {
@@ -341,20 +339,9 @@ export class RedisQueueStore implements QueueStore {
     this.#noteRegistered(pool);
   }
 
-  /**
-   * The two channels in turn, so that what was asked for first is sent first: each has its own line, and nothing passes
-   * from one to the other.
-   */
+  /** Of the two clients the one with the shorter line: so calls go out in the order of asking, two at a time. */
   #next(pool: string): PoolCalls {
-    const isIdle = !this.#calls.isBusy(pool) && !this.#beside.isBusy(pool);
-    const next = !isIdle && this.#last.get(pool) === this.#calls ? this.#beside : this.#calls;
-    this.#last.set(pool, next);
-    return next;
-  }
-
-  /** Of the two channels the one that can send at once. */
-  #free(pool: string): PoolCalls {
-    return this.#calls.isBusy(pool) && !this.#beside.isBusy(pool) ? this.#beside : this.#calls;
+    return this.#beside.openCalls(pool) < this.#calls.openCalls(pool) ? this.#beside : this.#calls;
   }
 
   #noteRegistered(pool: string): void {
