@@ -36,10 +36,20 @@ export class World {
     return session;
   }
 
-  /** Growing numbers grow also after a lost tail. */
-  newEpoch(): number {
+  /** Growing numbers grow also after a lost tail. Nobody gets one of a Redis that is being replaced. */
+  async newEpoch(): Promise<number> {
+    while (this.moment % 2 === 1) {
+      await new Promise(setImmediate);
+    }
     this.#epoch = Math.max(this.#epoch + 1, Date.now());
     return this.#epoch;
+  }
+
+  /** Of a failover: it takes longer than epochs given in a burst are ahead of the clock, so later ones are higher. */
+  async untilEpochsArePast(): Promise<void> {
+    while (Date.now() <= this.#epoch) {
+      await new Promise(setImmediate);
+    }
   }
 
   start(job: ClaimedJob, session: string): void {
@@ -77,6 +87,7 @@ export async function loseTails(
     await pass(random.below(MOST_STEPS));
     world.counted.tails += 1;
     world.moment += 1;
+    await world.untilEpochsArePast();
     const succeeded = await bringBack(random.hex(20));
     world.moment += 1;
     world.looked.clear();
@@ -152,7 +163,7 @@ export class Actor {
   }
 
   async #hello(): Promise<void> {
-    this.#epoch = this.world.newEpoch();
+    this.#epoch = await this.world.newEpoch();
     const held = [...this.#held.values()];
     const says: ReconcileRequest = {
       session: this.#session,
