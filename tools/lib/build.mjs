@@ -1,3 +1,4 @@
+import { buildHelper } from '../../libs/execution/native/build.mjs';
 import { bin } from './root.mjs';
 import { run } from './run.mjs';
 
@@ -10,9 +11,13 @@ export async function buildPrograms(besides = []) {
     console.error('the build failed: its words are above');
     process.exit(1);
   }
+  buildHelper();
 }
 
 /** Every project's own target, as in `npx nx build scheduler`: cached, and restored where it was built before. */
 export async function buildAll(args = []) {
-  return run(bin('nx'), ['run-many', '-t', 'build', ...args]);
+  const done = await run(bin('nx'), ['run-many', '-t', 'build', ...args]);
+  // After it: what Nx restores takes the place of the folder.
+  buildHelper();
+  return done;
 }

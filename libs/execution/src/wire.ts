@@ -16,8 +16,8 @@ export interface LastWill {
 /** `auto`: where the kernel has cgroup v2, it may be written to and moving a process is quick. */
 export type CgroupUse = 'off' | 'auto';
 
-/** Small processes that start commands for the executor. `auto`: while many are started. `always` is for tests. */
-export type HelperUse = 'off' | 'auto' | 'always';
+/** Small processes that start commands for the executor. `auto`: while many are started. The rest is for tests. */
+export type HelperUse = 'off' | 'auto' | 'always' | 'always-perl';
 
 export interface ExecutorSetup {
   owner: MarkOwner;

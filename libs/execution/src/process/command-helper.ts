@@ -7,7 +7,7 @@ import type { OutputStreamName } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
 import { isRunning, sendSignal } from '../proc.js';
 import { HIGHEST_PIPE } from './file-limit.js';
-import { HELPER_SCRIPT } from './helper-script.js';
+import type { HelperProgram } from './helper-programs.js';
 import {
   CLOSE_REQUEST,
   decodeReplies,
@@ -30,6 +30,7 @@ const HAND_OVER_AFTER_MS = 5;
 const UNANSWERED_LOOKS = 6;
 
 export interface CommandHelperParams {
+  program: HelperProgram;
   setup: HelperSetup;
   /** Of the helper and, until their exec, of the commands it starts. */
   mark: string;
@@ -69,7 +70,8 @@ export class CommandHelper {
   private unanswered = 0;
 
   constructor(private readonly params: CommandHelperParams) {
-    this.child = spawn('perl', ['-e', HELPER_SCRIPT], {
+    const [file, ...args] = params.program;
+    this.child = spawn(file, args, {
       cwd: '/',
       detached: true,
       env: { PATH: DEFAULT_PATH, [MARK_VARIABLE]: params.mark },

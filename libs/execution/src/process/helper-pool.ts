@@ -3,6 +3,7 @@ import type { Clock, Timer } from '@orchestrator/core';
 import type { AttemptToRun } from '../executor.js';
 import type { HelperUse } from '../wire.js';
 import { CommandHelper } from './command-helper.js';
+import { type HelperProgram, helperPrograms, PERL_HELPER } from './helper-programs.js';
 import { areVariablesPlain, type HelperSetup, suitsHelpers } from './helper-wire.js';
 
 /** This many starts within a second: from then on helpers do it. Fewer are not worth a helper. */
@@ -11,7 +12,7 @@ const HOT_MS = 1_000;
 /** Each takes two megabytes, also while it waits for a long command. */
 const MAX_HELPERS = 32;
 const IDLE_LIMIT_MS = 10_000;
-/** After one that could not begin: no Perl, no process left. */
+/** After one that could not begin, whatever it is: no process left. */
 const PAUSE_MS = 10_000;
 
 const HAND_OVER_LOOK_MS = 5;
@@ -33,6 +34,8 @@ export interface HelperPoolParams {
  */
 export class HelperPool {
   private readonly helpers = new Set<CommandHelper>();
+  /** To be tried: the first one, until it cannot begin. */
+  private programs: HelperProgram[];
   /** The last one that became free is taken first. */
   private idle: CommandHelper[] = [];
   private changed: (() => void)[] = [];
@@ -45,6 +48,7 @@ export class HelperPool {
   private idleSinceMs = 0;
 
   constructor(private readonly params: HelperPoolParams) {
+    this.programs = this.allPrograms();
     if (!areVariablesPlain(params.setup.baseEnvironment)) {
       this.pausedUntilMs = Infinity;
     }
@@ -52,7 +56,7 @@ export class HelperPool {
 
   /** Where all commands are to go through helpers: resolves when so many are free, or cannot be had. */
   async reserve(count: number): Promise<void> {
-    while (this.params.use === 'always' && this.idle.length < count && this.mayAdd) {
+    while (this.usesAlways && this.idle.length < count && this.mayAdd) {
       this.add();
       await new Promise<void>((resolve) => this.changed.push(resolve));
     }
@@ -61,7 +65,7 @@ export class HelperPool {
   /** For a command that is to be started now. */
   take(attempt: AttemptToRun, cwd: string): CommandHelper | undefined {
     const { clock, use } = this.params;
-    const isWanted = use === 'always' || (use === 'auto' && this.isHot());
+    const isWanted = this.usesAlways || (use === 'auto' && this.isHot());
     if (!isWanted || !suitsHelpers(attempt, cwd)) {
       return undefined;
     }
@@ -73,6 +77,14 @@ export class HelperPool {
     }
     this.handOverTimer ??= clock.setTimer(HAND_OVER_LOOK_MS, () => this.handOver());
     return helper;
+  }
+
+  private allPrograms(): HelperProgram[] {
+    return this.params.use === 'always-perl' ? [PERL_HELPER] : helperPrograms();
+  }
+
+  private get usesAlways(): boolean {
+    return this.params.use === 'always' || this.params.use === 'always-perl';
   }
 
   private isHot(): boolean {
@@ -93,14 +105,16 @@ export class HelperPool {
       return;
     }
     const { clock, kill, setup, toMark } = this.params;
+    const program = this.programs[0] ?? PERL_HELPER;
     this.made += 1;
     try {
       const helper: CommandHelper = new CommandHelper({
+        program,
         setup,
         mark: toMark(this.made),
         kill,
         onIdle: () => this.free(helper),
-        onGone: (wasReady, detail) => this.forget(helper, wasReady, detail),
+        onGone: (wasReady, detail) => this.forget(helper, wasReady ? undefined : program, detail),
       });
       this.helpers.add(helper);
       this.watchTimer ??= clock.setTimer(WATCH_LOOK_MS, () => this.watch());
@@ -114,10 +128,14 @@ export class HelperPool {
     this.changed.splice(0).forEach((resolve) => resolve());
   }
 
-  private forget(helper: CommandHelper, wasReady: boolean, detail: string): void {
+  /** `unable`: what could not begin. */
+  private forget(helper: CommandHelper, unable: HelperProgram | undefined, detail: string): void {
     this.helpers.delete(helper);
     this.idle = this.idle.filter((one) => one !== helper);
-    if (!wasReady) {
+    if (unable !== undefined && unable === this.programs[0] && this.programs.length > 1) {
+      this.programs.shift();
+      this.add();
+    } else if (unable !== undefined) {
       this.pause(detail);
     }
   }
@@ -125,6 +143,7 @@ export class HelperPool {
   private pause(reason: string): void {
     const { clock, log } = this.params;
     this.pausedUntilMs = clock.monotonicMs() + PAUSE_MS;
+    this.programs = this.allPrograms();
     log('No helper can be started: the executor starts commands itself, and tries again', { reason });
     this.changed.splice(0).forEach((resolve) => resolve());
   }

@@ -1,25 +1,9 @@
 /**
- * A helper: starts one command at a time for the executor and waits for it, as a small process whose fork is cheap
- * whatever Node's is. It is Perl because that has what a shell has not: setsid(2) without another program, the errno of a
- * program that cannot start, the true wait status, and strings that are never taken for code. Where there is no Perl the
- * executor starts every command itself.
- *
- * Reads records from its stdin, each a length (32 bits, big-endian) and fields with a NUL after each but the last:
- *
- * - first the commands' `oom_score_adj` and the base environment, answered by R;
- * - then for each command: `cgroup.procs` of its cgroup (or nothing), directory, file for its stdin, number of arguments,
- *   arguments, variables. An empty record closes what is left of the one before.
- *
- * Writes records to its stdout, each a letter, a length and
- *
- * - F errno: it could not be started, nothing of it has run;
- * - S pid, descriptors: it has been started (its exec has succeeded); the reading ends of its pipes are these of the helper;
- * - T: SIGUSR1 has asked for these ends, and the helper will not read them; the executor opens them through `/proc`;
- * - X status, flags, length, stdout, stderr: it has ended and was reaped. Flags: 1 its group lives on, 2 and 4 its stdout
- *   and stderr are open elsewhere, or hold more.
+ * The helper in Perl, for where it was not compiled (`native/command-helper.c`): its fork is cheap whatever Node's is.
+ * `helper-wire.ts` says what it reads and writes. Where there is no Perl the executor starts every command itself.
  *
  * SIGUSR1 is handled between two operations, so that it comes either before `$ended = 1`, and then what follows sees it, or
- * after, and is ignored. Nothing of a command that was not asked for is read before its end: who waits reads nothing.
+ * after, and is ignored.
  */
 export const HELPER_SCRIPT = String.raw`
 use strict;

@@ -3,6 +3,29 @@ import type { AttemptToRun } from '../executor.js';
 import { MARK_VARIABLE } from '../mark.js';
 import { toProgram } from './program.js';
 
+/*
+ * What a helper reads and writes, whatever it is made of (`helper-programs.ts`). A helper is a small process that starts
+ * one command at a time for the executor and waits for it.
+ *
+ * It reads records from its stdin, each a length (32 bits, big-endian) and fields with a NUL after each but the last:
+ *
+ * - first the commands' `oom_score_adj` and the base environment, answered by R;
+ * - then for each command: `cgroup.procs` of its cgroup (or nothing), directory, file for its stdin, number of arguments,
+ *   arguments, variables. An empty record closes what is left of the one before.
+ *
+ * It writes records to its stdout, each a letter, a length and
+ *
+ * - F errno: it could not be started, nothing of it has run;
+ * - S pid, descriptors: it has been started (its exec has succeeded); the reading ends of its pipes are these of the helper;
+ * - T: SIGUSR1 has asked for these ends, and the helper will not read them; the executor opens them through `/proc`. A
+ *   signal that comes after the end is ignored;
+ * - X status, flags, length, stdout, stderr: it has ended and was reaped. Flags: 1 its group lives on, 2 and 4 its stdout
+ *   and stderr are open elsewhere, or hold more.
+ *
+ * Nothing of a command that was not asked for is read before its end: who waits reads nothing. Of a command that ends at
+ * once S and X may come together.
+ */
+
 const SEPARATOR = '\0';
 const HEADER_BYTES = 4;
 const REPLY_HEADER_BYTES = 5;
