@@ -52,15 +52,57 @@ const canUse = ((): boolean => {
 const itWithCgroups = canUse ? it : it.skip;
 
 describe('ExecutorProcess: a cgroup for each attempt', () => {
-  itWithCgroups('has the command in it before it can fork, and is removed with it', async () => {
-    const { runToEnd } = await startExecutor({ cgroup: 'auto' });
+  itWithCgroups('has the command in it before it can fork, and is kept for the next one', async () => {
+    const { executor, runToEnd } = await startExecutor({ cgroup: 'auto' });
 
     const end = await runToEnd({ argv: ['cat', '/proc/self/cgroup'] });
+    const [session = '', ...kept] = cgroupsOfHere();
+    const next = await runToEnd({ argv: ['cat', '/proc/self/cgroup'] });
 
     const own = findOwnCgroup() ?? '';
     expect(toText(end.output, 'stdout')).toMatch(/^0::.*\/orchestrator-[0-9a-f]{16}-\d+-\d+-\d+\/\d+$/m);
-    expect(cgroupsOfHere()).toHaveLength(1);
-    expect(cgroupsOfHere()[0]).toContain(own);
+    expect(session).toContain(own);
+    expect(kept).toHaveLength(1);
+    expect(new Cgroup(kept[0] ?? '').pids()).toEqual([]);
+    expect(toText(next.output, 'stdout')).toBe(toText(end.output, 'stdout'));
+    await executor.stop();
+    expect(cgroupsOfHere()).toEqual([]);
+  });
+
+  itWithCgroups.each([
+    ['where others of it live', 'setsid sleep 100 &'],
+    ['where it has made more', 'mkdir $(sed -n "s,^0::,$MOUNT,p" /proc/self/cgroup)/more'],
+  ])('is not kept %s', async (_which, command) => {
+    const { runToEnd } = await startExecutor({ cgroup: 'auto' });
+    const own = findOwnCgroup() ?? '';
+    const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '';
+
+    const end = await runToEnd({ command, env: { MOUNT: own.slice(0, own.length - path.length) } });
+
+    expect(end.outcome).toBe('succeeded');
+    await eventually(500, () => cgroupsOfHere().length === 1);
+  });
+
+  itWithCgroups('is not kept when it was cancelled, and nothing that comes late reaches the next one', async () => {
+    const harness = await startExecutor({ cgroup: 'auto' });
+    const attempt = harness.run({ command: 'sleep 100', killGraceMs: 0 });
+    await harness.started(attempt);
+    const [, used = ''] = cgroupsOfHere();
+    harness.executor.cancel(attempt, 'by a test');
+    await harness.ended(attempt);
+    await eventually(500, () => !existsSync(used));
+
+    const first = new Cgroup(used);
+    first.create();
+    const next = first.handOn();
+    first.kill();
+    first.freeze();
+
+    expect(next?.isFrozen).toBe(false);
+    expect(first.handOn()).toBeUndefined();
+    expect(next?.freeze()).toBe(true);
+    expect(next?.handOn()).toBeUndefined();
+    next?.remove();
   });
 
   itWithCgroups('ends with the command a daemon that has no mark, no session and no parent of it', async () => {

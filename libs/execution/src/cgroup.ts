@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type Clock, sleep } from '@orchestrator/core';
@@ -28,9 +28,7 @@ export class Cgroup {
 
   /** SIGKILL to all that is in it, at once: no fork gets away. */
   kill(): void {
-    if (!this.isRemoved) {
-      this.write('cgroup.kill', '1');
-    }
+    this.write('cgroup.kill', '1');
   }
 
   /** Answers whether the kernel has taken it. It is done when `isFrozen`. */
@@ -68,6 +66,23 @@ export class Cgroup {
     }
   }
 
+  /** For another attempt, if this is as it was made: empty and not frozen. Nothing is done through this object any more. */
+  handOn(): Cgroup | undefined {
+    if (this.isRemoved || this.read('cgroup.events') !== 'populated 0\nfrozen 0\n' || this.hasChildren) {
+      return undefined;
+    }
+    this.isRemoved = true;
+    return new Cgroup(this.directory);
+  }
+
+  private get hasChildren(): boolean {
+    try {
+      return statSync(this.directory).nlink > 2;
+    } catch {
+      return true;
+    }
+  }
+
   children(): Cgroup[] {
     try {
       const entries = readdirSync(this.directory, { withFileTypes: true });
@@ -101,7 +116,7 @@ export class Cgroup {
   }
 
   private write(file: string, text: string): boolean {
-    return succeeds(() => writeFileSync(join(this.directory, file), text, { flag: 'r+' }));
+    return !this.isRemoved && succeeds(() => writeFileSync(join(this.directory, file), text, { flag: 'r+' }));
   }
 }
 

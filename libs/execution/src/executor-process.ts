@@ -59,6 +59,7 @@ export class ExecutorProcess implements Executor {
   private upSinceMs = 0;
   private nextNumber = 0;
   private lease: ToExecutor | undefined;
+  private slots: number | undefined;
   private handlers = false;
   private replacing: Promise<void> = Promise.resolve();
   private readonly stopped = new AbortController();
@@ -82,16 +83,21 @@ export class ExecutorProcess implements Executor {
     return this.up ? this.link?.pid : undefined;
   }
 
-  run(attempt: AttemptToRun): void {
+  run(attempt: AttemptToRun, slots?: number): void {
     if (this.stopping) {
       return;
     }
+    this.slots = slots;
     if (this.up) {
       this.handed.add(attempt.attemptId);
-      this.send({ kind: 'run', attempt });
+      this.send({ kind: 'run', attempt, slots });
     } else {
       this.waiting.push(attempt);
     }
+  }
+
+  recall(attemptId: string): void {
+    this.send({ kind: 'recall', attemptId });
   }
 
   cancel(attemptId: string, reason: string): void {
@@ -189,7 +195,7 @@ export class ExecutorProcess implements Executor {
       this.send(this.lease);
     }
     this.send({ kind: 'handlers', running: this.handlers });
-    this.waiting.splice(0).forEach((attempt) => this.run(attempt));
+    this.waiting.splice(0).forEach((attempt) => this.run(attempt, this.slots));
   }
 
   private accept(message: FromExecutor): void {
@@ -211,6 +217,11 @@ export class ExecutorProcess implements Executor {
         return events.thawed?.(message.attemptIds.filter((attemptId) => this.handed.has(attemptId)));
       case 'freezeLimitReached':
         return events.freezeLimitReached?.(message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)));
+      case 'recalled':
+        return events.unstarted(
+          message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)),
+          'no slot became free in time',
+        );
       case 'unstarted':
         return this.unstarted(message.attemptIds, message.detail);
       case 'lost':

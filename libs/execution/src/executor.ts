@@ -4,8 +4,13 @@ import type { AttemptEnd, OnLeaseLost } from '@orchestrator/core';
 export interface Executor {
   /** Starts the process (and its guard) and resolves when it answers. */
   start(): Promise<void>;
-  /** Starts a command. What becomes of it arrives through the events. Never throws for a command that cannot start. */
-  run(attempt: AttemptToRun): void;
+  /**
+   * Starts a command, in the order of asking, as soon as fewer than `slots` run; it stays so until the next `run`. Default:
+   * at once. What becomes of it arrives through the events. Never throws for a command that cannot start.
+   */
+  run(attempt: AttemptToRun, slots?: number): void;
+  /** One that has not started because as many run as may is told `unstarted`, soon; another one goes on. */
+  recall(attemptId: string): void;
   /** SIGTERM to the attempt's processes now, SIGKILL after its grace. It then ends as `cancelled`. */
   cancel(attemptId: string, reason: string): void;
   /** SIGKILL to everything of the attempt; swept until nothing is found; resolves then. Nothing is reported. */
@@ -33,7 +38,7 @@ export interface ExecutorEvents {
   started(attemptId: string, pid: number, startedAtWallMs: number): void;
   output(chunk: ExecutorOutput): void;
   ended(end: ExecutorEnd): void;
-  /** The machine could not start these (no file handles, processes or memory left): nothing of them has run. */
+  /** Recalled, or the machine could not start these (no file handles, processes or memory left): nothing of them has run. */
   unstarted(attemptIds: readonly string[], detail: string): void;
   /** The lease ran out: these were killed. */
   leaseLost(attemptIds: readonly string[]): void;

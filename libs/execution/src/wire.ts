@@ -34,7 +34,9 @@ export interface ExecutorSetup {
 /** From the worker. The numbered ones are answered by `done`. */
 export type ToExecutor =
   | { kind: 'setup'; setup: ExecutorSetup }
-  | { kind: 'run'; attempt: AttemptToRun }
+  /** `slots`: from now on so many run at once; undefined: all. */
+  | { kind: 'run'; attempt: AttemptToRun; slots: number | undefined }
+  | { kind: 'recall'; attemptId: string }
   | { kind: 'cancel'; attemptId: string; reason: string }
   | { kind: 'kill'; number: number; attemptId: string }
   | { kind: 'killAll'; number: number }
@@ -53,6 +55,8 @@ export type FromExecutor =
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }
   | { kind: 'leaseLost' | 'frozen' | 'thawed' | 'freezeLimitReached'; attemptIds: string[] }
+  /** As it was asked for; nothing of these has run. */
+  | { kind: 'recalled'; attemptIds: string[] }
   /** For want of something that only the machine can give: nothing of these has run. */
   | { kind: 'unstarted'; attemptIds: string[]; detail: string }
   /** They had been started, and nobody knows how they ended: they are dead. */

@@ -20,6 +20,8 @@ export interface AttemptFlowParams {
   reports: KeptReports;
   output: OutputSender;
   logger: Logger;
+  /** How many of what was fetched ahead may stand by with the runner: none unless attempts are short. */
+  standby(): number;
   /** Slots, reports or what is held changed. */
   onChange(): void;
   /** What was fetched ahead has not started in time. */
@@ -40,7 +42,8 @@ export class AttemptFlow {
 
   /** Assigned, and not running: there was no slot. */
   get unstarted(): number {
-    return this.attempts.countOf('waiting') + this.attempts.countAhead - this.lent;
+    const { attempts } = this;
+    return attempts.countOf('waiting') + attempts.countStandby + attempts.countAhead - this.lent;
   }
 
   /** Slots that no command holds. */
@@ -86,14 +89,21 @@ export class AttemptFlow {
   private start(attempt: Attempt): boolean {
     const { runner } = this.params;
     const ahead = runner.takesAhead(attempt.spec);
-    if (ahead ? this.unheld === 0 : this.freeSlots === 0) {
+    const standby = !ahead && this.freeSlots === 0;
+    if (standby ? !this.mayStandBy : ahead && this.unheld === 0) {
       return false;
     }
-    this.attempts.move(attempt, ahead ? 'queued' : 'running');
+    this.attempts.move(attempt, ahead || standby ? 'queued' : 'running');
     this.attempts.handAhead(attempt, ahead);
-    this.attempts.holdSlot(attempt, !ahead);
-    runner.run(attempt);
+    this.attempts.standBy(attempt, standby);
+    this.attempts.holdSlot(attempt, !ahead && !standby);
+    runner.run(attempt, this.attempts.busySlots);
     return true;
+  }
+
+  /** So that the next command starts as soon as one ends, whatever hangs between the two; in a slot that a command has. */
+  private get mayStandBy(): boolean {
+    return this.attempts.busySlots > 0 && this.attempts.countStandby < this.params.standby();
   }
 
   /** It was handed over ahead and has started by now. */
@@ -103,7 +113,10 @@ export class AttemptFlow {
     }
   }
 
-  /** True: it had not started, and never will; it is the caller's to move on. */
+  /**
+   * True: it had not started, and never will; it is the caller's to move on. One that stands by is only asked for: it comes
+   * back as unstarted, or goes on.
+   */
   recall(attempt: Attempt): boolean {
     if (attempt.state === 'queued' && this.params.runner.recall(attempt.ref.attemptId)) {
       this.attempts.handAhead(attempt, false);
@@ -115,7 +128,11 @@ export class AttemptFlow {
   /** The runner has nothing of it any more. */
   ended(attempt: Attempt): void {
     this.attempts.handAhead(attempt, false);
+    this.attempts.standBy(attempt, false);
     this.attempts.move(attempt, 'flushing');
+    if (this.attempts.countStandby > 0) {
+      this.attempts.holdSlot(attempt, false);
+    }
   }
 
   keepFinished(attempt: Attempt, report: FinishedAttempt): void {
@@ -128,6 +145,7 @@ export class AttemptFlow {
     this.params.logger.info('attempt returned', { ...attemptFields(attempt), reason });
     this.params.output.drop(attempt.ref.attemptId);
     this.attempts.handAhead(attempt, false);
+    this.attempts.standBy(attempt, false);
     this.attempts.move(attempt, 'returned');
     this.params.reports.keepReturned({ attempt: attempt.ref, reason: toReturnReason(reason), started });
     this.params.onChange();
@@ -211,8 +229,10 @@ export class AttemptFlow {
   private giveBackUnstarted(): void {
     this.unstartedTimer?.cancel();
     this.unstartedTimer = undefined;
-    const due = [...this.takeUnstarted('queued'), ...this.takeUnstarted('waiting')];
-    if (due.length > 0 && !this.closed) {
+    const late = [...this.late('queued'), ...this.late('waiting')];
+    const isStalled = late.some(({ standby }) => standby);
+    const due = late.filter((attempt) => this.takeBack(attempt));
+    if ((due.length > 0 || isStalled) && !this.closed) {
       this.params.onStalled();
     }
     due.forEach((attempt) => this.keepReturned(attempt, 'unstarted', false));
@@ -224,21 +244,20 @@ export class AttemptFlow {
     }
   }
 
-  /** Those that are due, taken back from whoever had them. */
-  private takeUnstarted(state: 'queued' | 'waiting'): Attempt[] {
+  private late(state: 'queued' | 'waiting'): Attempt[] {
     const arrivedBefore = this.closed ? Infinity : this.params.clock.monotonicMs() - UNSTARTED_AFTER_MS;
-    const due: Attempt[] = [];
-    for (const attempt of this.attempts.in(state)) {
-      if (attempt.arrivedAtMs > arrivedBefore) {
-        break;
-      }
-      if (this.recall(attempt)) {
-        due.push(attempt);
-      } else {
-        this.started(attempt);
-      }
+    const all = this.attempts.in(state);
+    const next = all.findIndex(({ arrivedAtMs }) => arrivedAtMs > arrivedBefore);
+    return next === -1 ? all : all.slice(0, next);
+  }
+
+  /** From whoever has it. What cannot be had has started, or says so itself. */
+  private takeBack(attempt: Attempt): boolean {
+    const isOurs = this.recall(attempt);
+    if (!isOurs) {
+      this.started(attempt);
     }
-    return due;
+    return isOurs;
   }
 
   private kill(attempt: Attempt, then: () => void): void {

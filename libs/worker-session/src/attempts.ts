@@ -5,7 +5,7 @@ import { AttemptList } from './attempt-list.js';
 
 /**
  * - `waiting`: assigned, not started.
- * - `queued`: handed to the runner ahead of a slot; it may have started already.
+ * - `queued`: handed to the runner ahead of a slot, or to stand by for one; it may have started already.
  * - `running`: handed to the runner, and started.
  * - `frozen`: stopped by the runner at the lease's end. It keeps its slot and goes on only when a scheduler says that it is
  *   still ours.
@@ -31,6 +31,8 @@ export interface Attempt {
   holdsSlot: boolean;
   /** It was handed over ahead, and has not ended. */
   ahead: boolean;
+  /** It is with the runner to start in the slot that the next attempt leaves, and holds none yet. */
+  standby: boolean;
   cancelling: boolean;
   /** Its neighbours of the same state: `AttemptList`'s. */
   previous: Attempt | undefined;
@@ -71,6 +73,8 @@ export class Attempts {
   };
   private slotsHeld = 0;
   private handedAhead = 0;
+  /** In the order in which the runner starts them. */
+  private readonly standingBy = new Set<Attempt>();
 
   add({ ref, spec, specJson, number, traceparent, arrivedAtMs }: NewAttempt): Attempt {
     const added: Attempt = {
@@ -83,6 +87,7 @@ export class Attempts {
       state: 'waiting',
       holdsSlot: false,
       ahead: false,
+      standby: false,
       cancelling: false,
       previous: undefined,
       next: undefined,
@@ -102,10 +107,31 @@ export class Attempts {
     attempt.state = state;
   }
 
+  /** A slot that is left passes on to the first one that stands by: the runner has started it, or is about to. */
   holdSlot(attempt: Attempt, holds: boolean): void {
     if (attempt.holdsSlot !== holds) {
       attempt.holdsSlot = holds;
       this.slotsHeld += holds ? 1 : -1;
+      const [next] = holds ? [] : this.standingBy;
+      if (next !== undefined) {
+        this.standBy(next, false);
+        this.holdSlot(next, true);
+        if (next.state === 'queued') {
+          this.move(next, 'running');
+        }
+      }
+    }
+  }
+
+  /** It waits with the runner for the slot of another attempt, or does no more. */
+  standBy(attempt: Attempt, stands: boolean): void {
+    if (attempt.standby !== stands) {
+      attempt.standby = stands;
+      if (stands) {
+        this.standingBy.add(attempt);
+      } else {
+        this.standingBy.delete(attempt);
+      }
     }
   }
 
@@ -120,6 +146,7 @@ export class Attempts {
   remove(attempt: Attempt): void {
     if (this.byId.delete(attempt.ref.attemptId)) {
       this.handAhead(attempt, false);
+      this.standBy(attempt, false);
       this.byState[attempt.state].remove(attempt);
       this.holdSlot(attempt, false);
     }
@@ -149,6 +176,10 @@ export class Attempts {
   /** How many were handed over ahead and have not ended. */
   get countAhead(): number {
     return this.handedAhead;
+  }
+
+  get countStandby(): number {
+    return this.standingBy.size;
   }
 
   get size(): number {

@@ -16,6 +16,7 @@ describe('LocalRunner', () => {
       start: note('start'),
       run: ({ attemptId }) => void note('run')(attemptId),
       cancel: (id) => void note('cancel')(id),
+      recall: (id) => void note('recall')(id),
       kill: note('kill'),
       killAll: note('killAll'),
       renewLease: () => undefined,
@@ -62,7 +63,7 @@ describe('LocalRunner', () => {
     });
     const run = (id: string, more: object) => {
       const spec = { name: 'test', ...more };
-      runner.run({ ref: aRef(id), spec, specJson: JSON.stringify(spec), number: 1, traceparent: '' });
+      runner.run({ ref: aRef(id), spec, specJson: JSON.stringify(spec), number: 1, traceparent: '' }, 1);
     };
     return { clock, commands, threads, ended, lost, runner, run, events: () => handlerEvents };
   };

@@ -51,10 +51,10 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
     await this.handlers?.start();
   }
 
-  run(attempt: AssignedAttempt): void {
+  run(attempt: AssignedAttempt, slots: number): void {
     const { workerId, defaults, events, clock } = this.params;
     if (attempt.spec.handler === undefined) {
-      this.executor.run(toCommand(attempt, workerId, defaults));
+      this.executor.run(toCommand(attempt, workerId, defaults), slots);
     } else if (this.handlers === undefined) {
       events.ended(noHandlers(attempt, clock));
     } else {
@@ -72,8 +72,11 @@ export class LocalRunner<E extends Executor = Executor> implements AttemptRunner
   }
 
   recall(attemptId: string): boolean {
-    const recalled = this.inHandlers.has(attemptId) && this.handlers?.recall(attemptId) === true;
-    return recalled && this.inHandlers.delete(attemptId);
+    if (!this.inHandlers.has(attemptId)) {
+      this.executor.recall(attemptId);
+      return false;
+    }
+    return this.handlers?.recall(attemptId) === true && this.inHandlers.delete(attemptId);
   }
 
   cancel(attemptId: string, reason: string): void {

@@ -5,13 +5,19 @@ import type { AttemptRef } from '@orchestrator/proto-types';
 /** What a session runs its attempts with: commands and handlers behind one port. */
 export interface AttemptRunner {
   start(): Promise<void>;
-  /** What becomes of it arrives through the events. Never throws for an attempt that cannot start. */
-  run(attempt: AssignedAttempt): void;
+  /**
+   * What becomes of it arrives through the events. Never throws for an attempt that cannot start. `slots`: so many that hold
+   * one may run at once, this one with them; what is beyond them stands by, in its order, for the first of them to end.
+   */
+  run(attempt: AssignedAttempt, slots: number): void;
   /** Such jobs are handed over before they have a slot: it starts them in order, as it has `lend`ed ones. */
   takesAhead(spec: JobSpec): boolean;
   /** How many of those may run at once from now on. */
   lend(slots: number): void;
-  /** Of what was handed over ahead: true: it has not started, and never will; nothing is reported. */
+  /**
+   * Of what was handed over ahead: true: it has not started, and never will; nothing is reported. Of what stands by: false,
+   * and if it has not started it is soon reported as unstarted.
+   */
   recall(attemptId: string): boolean;
   /** Asks it to end; it then ends as `cancelled`. */
   cancel(attemptId: string, reason: string): void;

@@ -166,6 +166,7 @@ describe('WorkerSession: slots and credit', () => {
     bench.session.receive(assign(100, 'long.0', 'b.0', 'b.1', 'b.2', 'b.3'));
 
     bench.clock.advance(UNSTARTED_AFTER_MS);
+    bench.runner.giveBackRecalled();
 
     const messages = bench.sent();
     expect(only(messages, 'returned')[0]?.attempts).toHaveLength(4);
@@ -181,6 +182,7 @@ describe('WorkerSession: slots and credit', () => {
     bench.session.receive(assign(100, 'long.0', 'b.0'));
 
     bench.clock.advance(UNSTARTED_AFTER_MS);
+    bench.runner.giveBackRecalled();
 
     const [hello] = only(bench.sent(), 'hello');
     expect(hello?.held.map(({ attempt, state }) => [attempt?.attemptId, state])).toEqual([

@@ -87,7 +87,8 @@ export class WorkerSession {
     const onChange = (): void => this.changed();
     const onStalled = (): void => this.stalled();
     const shared = { clock, runner, reports, logger };
-    const flow = new AttemptFlow({ ...shared, slots: identity.slots, lease, output, onChange, onStalled });
+    const standby = (): number => serviceTime.prefetch;
+    const flow = new AttemptFlow({ ...shared, slots: identity.slots, lease, output, standby, onChange, onStalled });
     this.flow = flow;
     this.told = new RunnerReports({ flow, output, serviceTime, clock, logger });
     this.frozen = new FrozenAttempts({ attempts: flow.attempts, runner, uptimeMs: params.uptimeMs });

@@ -36,6 +36,8 @@ export interface CommandAttemptParams {
   takeHelper: () => CommandHelper | undefined;
   /** Where this can be had: all of it is in there, whatever its mark. */
   cgroup: Cgroup | undefined;
+  /** Answers whether that can be used again, which it is then. */
+  takeBack: (cgroup: Cgroup) => boolean;
   onSurvivors: (survivors: Survivors) => void;
   onStarted: (pid: number, startedAtWallMs: number) => void;
   /** Called once, unless it was killed before. */
@@ -277,7 +279,10 @@ export class CommandAttempt {
     if (this.endRequest !== undefined && hasProc) {
       await this.gone();
     } else {
-      void this.emptied();
+      const { cgroup, takeBack } = this.params;
+      if (cgroup === undefined || !takeBack(cgroup)) {
+        void this.emptied();
+      }
       this.killGroup();
       sweeper.ended(mark);
     }

@@ -1,7 +1,7 @@
 import type { Clock, OnLeaseLost } from '@orchestrator/core';
 
 import type { Cgroup } from '../cgroup.js';
-import type { AttemptToRun } from '../executor.js';
+import type { AttemptToRun, ExecutorEnd } from '../executor.js';
 import type { FrameChannel } from '../frames.js';
 import { HELPER_ROLE, toMark } from '../mark.js';
 import { hasProc } from '../proc.js';
@@ -13,6 +13,7 @@ import { Freezer } from './freezer.js';
 import { FrozenAttempts } from './frozen-attempts.js';
 import { Guard } from './guard.js';
 import { HelperPool } from './helper-pool.js';
+import { helperPrograms, PERL_HELPER } from './helper-programs.js';
 import { LeaseWatch } from './lease-watch.js';
 import { LiveOutput } from './live-output.js';
 import { MarkSweeper } from './mark-sweeper.js';
@@ -48,6 +49,8 @@ export class ExecutorServer {
   private readonly pipes: PipePool;
   private readonly retries: StartRetries;
   private waiting: AttemptToRun[] = [];
+  /** So many run at once; those that wait stand by for one of them to end. */
+  private slots = Infinity;
   private pumping = false;
   private setup: ExecutorSetup | undefined;
   private workerEnd: WorkerEnd | undefined;
@@ -92,8 +95,11 @@ export class ExecutorServer {
       case 'setup':
         return this.begin(message.setup);
       case 'run':
+        this.slots = message.slots ?? Infinity;
         this.waiting.push(message.attempt);
         return this.pump();
+      case 'recall':
+        return this.recall(message.attemptId);
       case 'cancel':
         return this.cancel(message.attemptId, message.reason);
       case 'kill':
@@ -139,6 +145,7 @@ export class ExecutorServer {
       this.helpers = new HelperPool({
         clock,
         use: setup.helpers,
+        programs: setup.helpers === 'always-perl' ? [PERL_HELPER] : helperPrograms(),
         setup: { oomScore: String(commandsOomScore() ?? ''), baseEnvironment: setup.baseEnvironment },
         toMark: (number) => toMark(setup.owner, `${HELPER_ROLE}-${number}`),
         kill: (mark) => this.sweeper.kill(mark),
@@ -159,9 +166,13 @@ export class ExecutorServer {
     }
   }
 
+  private get mayStart(): number {
+    return Math.max(0, Math.min(this.waiting.length, this.slots - this.attempts.size));
+  }
+
   /** In the order of their arrival. Nothing starts without a lease; a renewal may still be in the pipe. */
   private pump(): void {
-    if (!this.pumping) {
+    if (!this.pumping && this.mayStart > 0) {
       this.pumping = true;
       setImmediate(() => void this.startSome());
     }
@@ -174,16 +185,14 @@ export class ExecutorServer {
       await this.params.channel.quiet();
     }
     if (this.lease.valid) {
-      for (const attempt of this.waiting.splice(0, STARTS_PER_TURN)) {
+      for (const attempt of this.waiting.splice(0, Math.min(this.mayStart, STARTS_PER_TURN))) {
         this.start(attempt);
       }
     } else {
       this.refuse(this.waiting.splice(0));
     }
     this.pumping = false;
-    if (this.waiting.length > 0) {
-      this.pump();
-    }
+    this.pump();
   }
 
   private start(attempt: AttemptToRun): void {
@@ -206,28 +215,45 @@ export class ExecutorServer {
       live: this.live,
       pipes: this.pipes,
       cgroup,
+      takeBack: (used) => this.cgroups?.takeBack(used) === true,
       launch: (spawn) => this.launch(cgroup, spawn),
       takeHelper: () => this.helpers?.take(attempt, cwd),
       onSurvivors: (survivors) => this.log(SURVIVORS_TEXT, { ...survivors }),
       onStarted: (pid, startedAtWallMs) =>
         channel.sendLater(clock, { kind: 'started', attemptId, pid, startedAtWallMs }),
       onEnded: (end) => {
-        this.attempts.delete(attemptId);
         this.retries.remove(attemptId);
-        channel.send({ kind: 'ended', end });
+        this.tellEnd(end);
+        this.leave(attemptId);
       },
       onUnable: (detail) => {
-        this.attempts.delete(attemptId);
         this.retries.add(attempt, detail);
+        this.leave(attemptId);
       },
       onLost: (detail) => {
-        this.attempts.delete(attemptId);
         this.retries.remove(attemptId);
         channel.send({ kind: 'lost', attemptIds: [attemptId], detail });
+        this.leave(attemptId);
       },
     });
     this.attempts.set(attemptId, command);
     command.start();
+  }
+
+  /** While more stand by than start next it is told with others: its slot is not waiting for the worker's next word. */
+  private tellEnd(end: ExecutorEnd): void {
+    const { channel, clock } = this.params;
+    if (this.waiting.length > this.slots) {
+      channel.sendLater(clock, { kind: 'ended', end });
+    } else {
+      channel.send({ kind: 'ended', end });
+    }
+  }
+
+  /** Its slot is the next one's. */
+  private leave(attemptId: string): void {
+    this.attempts.delete(attemptId);
+    this.pump();
   }
 
   private launch<T>(cgroup: Cgroup | undefined, spawn: () => T): T {
@@ -239,6 +265,14 @@ export class ExecutorServer {
     attempts.forEach(({ attemptId }) => this.retries.remove(attemptId));
     if (attempts.length > 0) {
       this.params.channel.send({ kind: 'leaseLost', attemptIds: attempts.map((attempt) => attempt.attemptId) });
+    }
+  }
+
+  private recall(attemptId: string): void {
+    const left = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
+    if (left.length < this.waiting.length) {
+      this.waiting = left;
+      this.params.channel.send({ kind: 'recalled', attemptIds: [attemptId] });
     }
   }
 
@@ -260,7 +294,7 @@ export class ExecutorServer {
     await Promise.all(
       attemptIds.map(async (attemptId) => {
         await this.attempts.get(attemptId)?.kill();
-        this.attempts.delete(attemptId);
+        this.leave(attemptId);
       }),
     );
   }

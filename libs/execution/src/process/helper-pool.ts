@@ -3,7 +3,7 @@ import type { Clock, Timer } from '@orchestrator/core';
 import type { AttemptToRun } from '../executor.js';
 import type { HelperUse } from '../wire.js';
 import { CommandHelper } from './command-helper.js';
-import { type HelperProgram, helperPrograms, PERL_HELPER } from './helper-programs.js';
+import type { HelperProgram } from './helper-programs.js';
 import { areVariablesPlain, type HelperSetup, suitsHelpers } from './helper-wire.js';
 
 /** This many starts within a second: from then on helpers do it. Fewer are not worth a helper. */
@@ -21,6 +21,8 @@ const WATCH_LOOK_MS = 500;
 export interface HelperPoolParams {
   clock: Clock;
   use: HelperUse;
+  /** What a helper can be, best first: the first one that can begin is taken. At least one. */
+  programs: readonly HelperProgram[];
   setup: HelperSetup;
   toMark: (number: number) => string;
   /** Kills all that has the mark; resolves when nothing has. */
@@ -34,8 +36,8 @@ export interface HelperPoolParams {
  */
 export class HelperPool {
   private readonly helpers = new Set<CommandHelper>();
-  /** To be tried: the first one, until it cannot begin. */
-  private programs: HelperProgram[];
+  /** Of `programs`: those before it cannot begin. */
+  private program = 0;
   /** The last one that became free is taken first. */
   private idle: CommandHelper[] = [];
   private changed: (() => void)[] = [];
@@ -48,7 +50,6 @@ export class HelperPool {
   private idleSinceMs = 0;
 
   constructor(private readonly params: HelperPoolParams) {
-    this.programs = this.allPrograms();
     if (!areVariablesPlain(params.setup.baseEnvironment)) {
       this.pausedUntilMs = Infinity;
     }
@@ -79,10 +80,6 @@ export class HelperPool {
     return helper;
   }
 
-  private allPrograms(): HelperProgram[] {
-    return this.params.use === 'always-perl' ? [PERL_HELPER] : helperPrograms();
-  }
-
   private get usesAlways(): boolean {
     return this.params.use === 'always' || this.params.use === 'always-perl';
   }
@@ -104,8 +101,8 @@ export class HelperPool {
     if (!this.mayAdd || [...this.helpers].some((helper) => helper.isStarting)) {
       return;
     }
-    const { clock, kill, setup, toMark } = this.params;
-    const program = this.programs[0] ?? PERL_HELPER;
+    const { clock, kill, programs, setup, toMark } = this.params;
+    const program = programs[this.program] as HelperProgram;
     this.made += 1;
     try {
       const helper: CommandHelper = new CommandHelper({
@@ -114,7 +111,7 @@ export class HelperPool {
         mark: toMark(this.made),
         kill,
         onIdle: () => this.free(helper),
-        onGone: (wasReady, detail) => this.forget(helper, wasReady ? undefined : program, detail),
+        onGone: (wasReady, detail) => this.forget(helper, wasReady, detail),
       });
       this.helpers.add(helper);
       this.watchTimer ??= clock.setTimer(WATCH_LOOK_MS, () => this.watch());
@@ -128,14 +125,13 @@ export class HelperPool {
     this.changed.splice(0).forEach((resolve) => resolve());
   }
 
-  /** `unable`: what could not begin. */
-  private forget(helper: CommandHelper, unable: HelperProgram | undefined, detail: string): void {
+  private forget(helper: CommandHelper, wasReady: boolean, detail: string): void {
     this.helpers.delete(helper);
     this.idle = this.idle.filter((one) => one !== helper);
-    if (unable !== undefined && unable === this.programs[0] && this.programs.length > 1) {
-      this.programs.shift();
+    if (!wasReady && this.program + 1 < this.params.programs.length) {
+      this.program += 1;
       this.add();
-    } else if (unable !== undefined) {
+    } else if (!wasReady) {
       this.pause(detail);
     }
   }
@@ -143,7 +139,7 @@ export class HelperPool {
   private pause(reason: string): void {
     const { clock, log } = this.params;
     this.pausedUntilMs = clock.monotonicMs() + PAUSE_MS;
-    this.programs = this.allPrograms();
+    this.program = 0;
     log('No helper can be started: the executor starts commands itself, and tries again', { reason });
     this.changed.splice(0).forEach((resolve) => resolve());
   }

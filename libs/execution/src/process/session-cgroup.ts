@@ -9,6 +9,8 @@ import type { MarkOwner } from '../mark.js';
 /** There and back, at best of a few tries. Some kernels take ten milliseconds for it, and every start would. */
 const SLOW_MS = 1;
 const TRIES = 8;
+/** Empty ones that are kept: to make one and to remove it takes longer than to move into it. */
+const MAX_FREE = 32;
 
 /**
  * A cgroup for each attempt, in one for the session. This process enters it for the moment of the spawn: so the command is
@@ -16,6 +18,7 @@ const TRIES = 8;
  */
 export class SessionCgroup {
   private made = 0;
+  private readonly free: Cgroup[] = [];
 
   private constructor(
     readonly cgroup: Cgroup,
@@ -51,9 +54,22 @@ export class SessionCgroup {
 
   /** For one attempt. None when it cannot be made: then its mark has to do. */
   create(): Cgroup | undefined {
+    const kept = this.free.pop();
+    if (kept !== undefined) {
+      return kept;
+    }
     this.made += 1;
     const attempt = new Cgroup(join(this.cgroup.directory, String(this.made)));
     return attempt.create() || (this.cgroup.create() && attempt.create()) ? attempt : undefined;
+  }
+
+  /** Of an attempt that has ended by itself: answers whether it is kept. Else it is for the attempt to end it. */
+  takeBack(attempt: Cgroup): boolean {
+    const kept = this.free.length < MAX_FREE ? attempt.handOn() : undefined;
+    if (kept !== undefined) {
+      this.free.push(kept);
+    }
+    return kept !== undefined;
   }
 
   spawnIn<T>(attempt: Cgroup, spawn: () => T): T {

@@ -6,6 +6,10 @@ import type { AssignedAttempt, AttemptRunner, RunnerEvents } from '../runner.js'
 /** A runner that runs nothing: a spec says what becomes of each attempt. */
 export class FakeRunner implements AttemptRunner {
   readonly ran: string[] = [];
+  /** How many commands may run at once, as it was told with each attempt. */
+  readonly slots: number[] = [];
+  /** Ids of commands that were asked for. */
+  readonly recalled: string[] = [];
   /** What was lent, in order. */
   readonly lent: number[] = [];
   /** Ids of what has not started yet of what it was handed ahead. */
@@ -37,8 +41,9 @@ export class FakeRunner implements AttemptRunner {
     return this.startError === undefined ? Promise.resolve() : Promise.reject(this.startError);
   }
 
-  run(attempt: AssignedAttempt): void {
+  run(attempt: AssignedAttempt, slots: number): void {
     this.ran.push(attempt.ref.attemptId);
+    this.slots.push(slots);
     if (this.takesAhead(attempt.spec)) {
       this.queued.add(attempt.ref.attemptId);
     }
@@ -56,7 +61,16 @@ export class FakeRunner implements AttemptRunner {
   }
 
   recall(attemptId: string): boolean {
-    return this.queued.delete(attemptId);
+    const recalled = this.queued.delete(attemptId);
+    if (!recalled) {
+      this.recalled.push(attemptId);
+    }
+    return recalled;
+  }
+
+  /** To all that was asked for: none of it has started. */
+  giveBackRecalled(): void {
+    this.events.unstarted(this.recalled.splice(0), 'recalled');
   }
 
   /** Of what it was handed ahead. */
