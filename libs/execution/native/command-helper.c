@@ -117,13 +117,12 @@ static void write_to(const char *name, const char *text) {
 }
 
 /* Answers the pid, or 0 with the errno in `failure`. The environment is `environ`, so PATH is the command's. */
-static pid_t start(const char *score, const char *cgroup, char **argv, const int ends[3], volatile int *failure) {
+static pid_t start(const char *cgroup, char **argv, const int ends[3], volatile int *failure) {
   *failure = 0;
   pid_t pid = vfork();
   if (pid == 0) {
     setsid();
     write_to(cgroup, "0");
-    if (*score) write_to("/proc/self/oom_score_adj", score);
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (dup2(ends[0], 0) >= 0 && dup2(ends[1], 1) >= 0 && dup2(ends[2], 2) >= 0) execvp(argv[0], argv);
     *failure = errno ? errno : EIO;
@@ -167,7 +166,7 @@ static int wait_for(pid_t pid, const int pipes[2], int *status, int *is_told) {
   }
 }
 
-static void run(const char *score, struct fields base, struct fields request, int pipes[2]) {
+static void run(struct fields base, struct fields request, int pipes[2]) {
   static struct text out, err;
   char **rest = request.items + 4;
   size_t count = strtoul(request.items[3], NULL, 10);
@@ -184,7 +183,7 @@ static void run(const char *score, struct fields base, struct fields request, in
     failure = errno;
   } else {
     volatile int why;
-    pid = start(score, request.items[0], argv, (int[]){ stdin_file, out_pipe[1], err_pipe[1] }, &why);
+    pid = start(request.items[0], argv, (int[]){ stdin_file, out_pipe[1], err_pipe[1] }, &why);
     failure = why;
   }
   if (chdir("/")) _exit(1);
@@ -223,7 +222,8 @@ int main(void) {
   char **kept = malloc(setup.count * sizeof(char *));
   for (size_t i = 0; kept && i < setup.count; i++) kept[i] = strdup(setup.items[i]);
   if (!kept) return 1;
-  const char *score = setup.count ? kept[0] : "";
+  /* For the commands, which inherit it: each would take longer to set it. This process is smaller than any of them. */
+  if (setup.count && *kept[0]) write_to("/proc/self/oom_score_adj", kept[0]);
   struct fields base = { kept + 1, setup.count ? setup.count - 1 : 0 };
   put('R', NULL, 0);
 
@@ -236,6 +236,6 @@ int main(void) {
     sigemptyset(&handing);
     sigaddset(&handing, SIGUSR1);
     while (sigtimedwait(&handing, NULL, &(struct timespec){ 0, 0 }) > 0) continue;
-    if (request.count >= 5) run(score, base, request, pipes);
+    if (request.count >= 5) run(base, request, pipes);
   }
 }

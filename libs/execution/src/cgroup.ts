@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { type Clock, sleep } from '@orchestrator/core';
@@ -11,11 +22,18 @@ const LOOK_EVERY_MS = 10;
 /** For what does not die. */
 const STUBBORN_LOOK_MS = 250;
 
+const UNUSED = 'populated 0\nfrozen 0\n';
+const EVENTS = Buffer.alloc(64);
+
 /** A directory of cgroup v2. Nothing here throws: one that is gone has no processes. */
 export class Cgroup {
   private isRemoved = false;
 
-  constructor(readonly directory: string) {}
+  constructor(
+    readonly directory: string,
+    /** Its `cgroup.events`, open; closed when it is removed. */
+    private events?: number,
+  ) {}
 
   /** Who writes 0 to it moves into it. */
   get processesFile(): string {
@@ -52,7 +70,12 @@ export class Cgroup {
 
   /** Answers false while a process lives in it. */
   remove(): boolean {
-    this.isRemoved ||= this.tryRemove() || this.removeWithChildren();
+    if (!this.isRemoved && (this.tryRemove() || this.removeWithChildren())) {
+      this.isRemoved = true;
+      if (this.events !== undefined) {
+        closeSync(this.events);
+      }
+    }
     return this.isRemoved;
   }
 
@@ -68,11 +91,20 @@ export class Cgroup {
 
   /** For another attempt, if this is as it was made: empty and not frozen. Nothing is done through this object any more. */
   handOn(): Cgroup | undefined {
-    if (this.isRemoved || this.read('cgroup.events') !== 'populated 0\nfrozen 0\n' || this.hasChildren) {
+    if (this.isRemoved || !this.isUnused || this.hasChildren) {
       return undefined;
     }
     this.isRemoved = true;
-    return new Cgroup(this.directory);
+    return new Cgroup(this.directory, this.events);
+  }
+
+  private get isUnused(): boolean {
+    try {
+      this.events ??= openSync(join(this.directory, 'cgroup.events'), 'r');
+      return EVENTS.toString('latin1', 0, readSync(this.events, EVENTS, 0, EVENTS.length, 0)) === UNUSED;
+    } catch {
+      return false;
+    }
   }
 
   private get hasChildren(): boolean {
