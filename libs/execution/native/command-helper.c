@@ -170,6 +170,7 @@ static void run(struct fields base, struct fields request, int pipes[2]) {
   static struct text out, err;
   char **rest = request.items + 4;
   size_t count = strtoul(request.items[3], NULL, 10);
+  if (count == 0 || count > request.count - 4) _exit(1);
   char **variables = rest + count;
   environ = environment(base, variables, request.count - 4 - count);
   char *argv[count + 1];
