@@ -97,7 +97,13 @@ export class ExecutorProcess implements Executor {
   }
 
   recall(attemptId: string): void {
-    this.send({ kind: 'recall', attemptId });
+    const left = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
+    if (left.length < this.waiting.length) {
+      this.waiting = left;
+      this.params.events.unstarted([attemptId], 'there is no executor');
+    } else {
+      this.send({ kind: 'recall', attemptId });
+    }
   }
 
   cancel(attemptId: string, reason: string): void {
@@ -220,7 +226,7 @@ export class ExecutorProcess implements Executor {
       case 'recalled':
         return events.unstarted(
           message.attemptIds.filter((attemptId) => this.handed.delete(attemptId)),
-          'no slot became free in time',
+          message.detail,
         );
       case 'unstarted':
         return this.unstarted(message.attemptIds, message.detail);

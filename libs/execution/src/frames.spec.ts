@@ -1,6 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { deserialize } from 'node:v8';
 
+import { ManualClock } from '@orchestrator/testing';
+
 import { FrameChannel } from './frames.js';
 
 const MIB = 1024 * 1024;
@@ -41,6 +43,15 @@ describe('FrameChannel', () => {
       ...Array<number>(20).fill(1),
       3,
     ]);
+    // Nor what was to be told later.
+    const clock = new ManualClock();
+    written.length = 0;
+    Array.from({ length: 3 }, () => channel.sendLater(clock, { data: Buffer.alloc(16 * MIB) }));
+    channel.sendLater(clock, { data: Buffer.alloc(1) });
+    channel.sendLater(clock, { data: Buffer.alloc(1) });
+    clock.advance(5);
+
+    expect(framesOf(Buffer.concat(written)).map((messages) => messages.length)).toEqual([1, 1, 1, 2]);
     write.mockRestore();
   });
 });

@@ -52,15 +52,11 @@ export class FrameChannel<Out, In> {
     if (this.closed) {
       return;
     }
-    this.outgoing.push(message);
     if (!this.isFlushDue) {
       this.isFlushDue = true;
       setImmediate(() => this.flush());
     }
-    this.outgoingBytes += this.params.weigh?.(message) ?? 0;
-    if (this.outgoingBytes > FULL_BYTES) {
-      this.flush();
-    }
+    this.add(message);
   }
 
   /** In its order, and soon, but it is worth no frame of its own. */
@@ -68,9 +64,17 @@ export class FrameChannel<Out, In> {
     if (this.closed) {
       return;
     }
-    this.outgoing.push(message);
     if (!this.isFlushDue) {
       this.later ??= clock.setTimer(LATER_MS, () => this.flush());
+    }
+    this.add(message);
+  }
+
+  private add(message: Out): void {
+    this.outgoing.push(message);
+    this.outgoingBytes += this.params.weigh?.(message) ?? 0;
+    if (this.outgoingBytes > FULL_BYTES) {
+      this.flush();
     }
   }
 

@@ -30,24 +30,24 @@ describe('ExecutorProcess: the lease', () => {
   });
 
   it('starts nothing without a lease, and starts again when there is one', async () => {
-    const { executor, leaseLost, run, runToEnd } = await startExecutor({ leaseMs: 0 });
-    const lost = leaseLost();
+    const { executor, unstarted, run, runToEnd } = await startExecutor({ leaseMs: 0 });
+    const refused = unstarted();
 
     const attempt = run({ command: 'true' });
 
-    expect(await lost).toEqual([attempt]);
+    expect(await refused).toEqual({ attemptIds: [attempt], detail: 'the lease had run out' });
     executor.renewLease(uptimeMs(), 60_000);
     expect((await runToEnd({ command: 'true' })).outcome).toBe('succeeded');
   });
 
   it('counts from when the heartbeat was sent', async () => {
-    const { executor, leaseLost, run } = await startExecutor({ leaseMs: 0 });
-    const lost = leaseLost();
+    const { executor, unstarted, run } = await startExecutor({ leaseMs: 0 });
+    const refused = unstarted();
     executor.renewLease(uptimeMs() - 13_000, 12_000);
 
     const attempt = run({ command: 'true' });
 
-    expect(await lost).toEqual([attempt]);
+    expect((await refused).attemptIds).toEqual([attempt]);
   });
 
   it('reads a renewal that came while it was stopped before it acts on the lease', async () => {

@@ -86,13 +86,34 @@ describe('ExecutorProcess: slots', () => {
     expect(harness.ends).toHaveLength(1);
   });
 
-  it('ends what stands by, unstarted, with the lease', async () => {
+  it('gives back what stands by when the lease runs out, and what comes after', async () => {
     const harness = await startExecutor({ leaseMs: 1_500 });
-    const lost = harness.leaseLost();
-    const ids = ['a', 'b'].map((name) => held(harness, name, 1));
+    const [lost, unstarted] = [harness.leaseLost(), harness.unstarted()];
+    const [running = '', waiting = ''] = ['a', 'b'].map((name) => held(harness, name, 1));
     await hasStarted('a');
 
-    expect((await lost).toSorted()).toEqual(ids);
+    expect(await unstarted).toEqual({ attemptIds: [waiting], detail: 'the lease had run out' });
+    expect(await lost).toEqual([running]);
+    const refused = harness.unstarted();
+    const late = held(harness, 'c', 0);
+
+    expect((await refused).attemptIds).toEqual([late]);
+    expect(started()).toEqual(['a']);
+  });
+
+  it('gives back what is recalled while there is no executor', async () => {
+    const harness = await startExecutor();
+    const lost = harness.executorLost();
+    process.kill(harness.executor.pid ?? 0, 'SIGKILL');
+    await lost;
+    const unstarted = harness.unstarted();
+
+    const [first = '', second = ''] = ['a', 'b'].map((name) => held(harness, name, 1));
+    harness.executor.recall(second);
+
+    expect((await unstarted).attemptIds).toEqual([second]);
+    letGo('a');
+    expect((await harness.ended(first)).outcome).toBe('succeeded');
     expect(started()).toEqual(['a']);
   });
 });

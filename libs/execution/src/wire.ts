@@ -55,8 +55,8 @@ export type FromExecutor =
   | { kind: 'output'; chunk: ExecutorOutput }
   | { kind: 'ended'; end: ExecutorEnd }
   | { kind: 'leaseLost' | 'frozen' | 'thawed' | 'freezeLimitReached'; attemptIds: string[] }
-  /** As it was asked for; nothing of these has run. */
-  | { kind: 'recalled'; attemptIds: string[] }
+  /** As it was asked for, or at the end of the lease; nothing of these has run. */
+  | { kind: 'recalled'; attemptIds: string[]; detail: string }
   /** For want of something that only the machine can give: nothing of these has run. */
   | { kind: 'unstarted'; attemptIds: string[]; detail: string }
   /** They had been started, and nobody knows how they ended: they are dead. */

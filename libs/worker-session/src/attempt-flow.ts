@@ -101,9 +101,14 @@ export class AttemptFlow {
     return true;
   }
 
-  /** So that the next command starts as soon as one ends, whatever hangs between the two; in a slot that a command has. */
+  /**
+   * So that the next command starts as soon as one ends, whatever hangs between the two. Only while commands hold all slots:
+   * whichever becomes free then is the next one's. Not while output waits to be sent: that is what slows commands down.
+   */
   private get mayStandBy(): boolean {
-    return this.attempts.busySlots > 0 && this.attempts.countStandby < this.params.standby();
+    const { attempts, params } = this;
+    const isSending = attempts.countOf('flushing') >= params.slots;
+    return this.unheld === 0 && !isSending && attempts.countStandby < params.standby();
   }
 
   /** It was handed over ahead and has started by now. */

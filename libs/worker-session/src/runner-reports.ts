@@ -91,6 +91,11 @@ export class RunnerReports implements RunnerEvents {
 
   executorLost(attemptIds: readonly string[], detail: string): void {
     this.params.logger.debug('attempts are lost with what ran them', { attempts: attemptIds.length, detail });
+    const { attempts } = this.params.flow;
+    const stoodBy = attemptIds.filter(
+      (id) => attempts.get(id)?.standby === true && attempts.get(id)?.state === 'queued',
+    );
+    this.lost(stoodBy, 'unstarted', false);
     this.lost(attemptIds, 'executor_lost');
   }
 

@@ -54,6 +54,34 @@ describe('WorkerSession: commands that stand by', () => {
     expect(runner.slots).toEqual([1, 2, 2, 2]);
   });
 
+  it('are none while a handler has one of the slots, or output waits to be sent', () => {
+    const mixed = busy();
+    mixed.session.receive(assign(100, 'a.0', anAssignment('h.0', { name: 'test', handler: 'resize' }), 'a.1'));
+    const slow = busy(1);
+    slow.session.receive(assign(100, 'a.0', 'a.1'));
+    const data = Buffer.alloc(100_000);
+    slow.runner.succeed('a.0', { output: [{ attemptId: 'a.0', stream: 'stdout', offset: 0, sequence: 0, data }] });
+    slow.session.receive(assign(100, 'a.2'));
+
+    expect(mixed.runner.ran).toEqual(['a.0', 'h.0']);
+    expect(slow.runner.ran).toEqual(['a.0', 'a.1']);
+  });
+
+  it('come back for free when the executor is lost, those that run do not', () => {
+    const made = busy(1);
+    made.session.receive(assign(100, 'a.0', 'a.1'));
+
+    made.runner.events.executorLost(['a.0', 'a.1'], 'killed');
+
+    const returned = only(made.sent(), 'returned').flatMap(({ attempts }) => attempts);
+    expect(returned).toEqual(
+      expect.arrayContaining([
+        { attempt: aRef('a.0'), reason: ReturnReason.EXECUTOR_LOST, started: true },
+        { attempt: aRef('a.1'), reason: ReturnReason.UNSTARTED, started: false },
+      ]),
+    );
+  });
+
   it('take over the slot of the first one that ends, so that no other gets it', () => {
     const made = busy(1);
     const { runner, session } = made;

@@ -166,13 +166,15 @@ export class ExecutorServer {
     }
   }
 
+  /** What is about to be tried again keeps its slot. */
   private get mayStart(): number {
-    return Math.max(0, Math.min(this.waiting.length, this.slots - this.attempts.size));
+    return Math.max(0, Math.min(this.waiting.length, this.slots - this.attempts.size - this.retries.size));
   }
 
   /** In the order of their arrival. Nothing starts without a lease; a renewal may still be in the pipe. */
   private pump(): void {
-    if (!this.pumping && this.mayStart > 0) {
+    const isRefused = this.waiting.length > 0 && this.lease.hasExpired;
+    if (!this.pumping && (this.mayStart > 0 || isRefused)) {
       this.pumping = true;
       setImmediate(() => void this.startSome());
     }
@@ -263,8 +265,15 @@ export class ExecutorServer {
 
   private refuse(attempts: readonly AttemptToRun[]): void {
     attempts.forEach(({ attemptId }) => this.retries.remove(attemptId));
-    if (attempts.length > 0) {
-      this.params.channel.send({ kind: 'leaseLost', attemptIds: attempts.map((attempt) => attempt.attemptId) });
+    this.tellUnstarted(
+      attempts.map(({ attemptId }) => attemptId),
+      'the lease had run out',
+    );
+  }
+
+  private tellUnstarted(attemptIds: string[], detail: string): void {
+    if (attemptIds.length > 0) {
+      this.params.channel.send({ kind: 'recalled', attemptIds, detail });
     }
   }
 
@@ -272,7 +281,8 @@ export class ExecutorServer {
     const left = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
     if (left.length < this.waiting.length) {
       this.waiting = left;
-      this.params.channel.send({ kind: 'recalled', attemptIds: [attemptId] });
+      this.retries.remove(attemptId);
+      this.tellUnstarted([attemptId], 'no slot became free in time');
     }
   }
 
@@ -284,6 +294,7 @@ export class ExecutorServer {
       this.waiting = this.waiting.filter((attempt) => attempt.attemptId !== attemptId);
       const startedAtWallMs = this.params.clock.wallMs();
       this.params.channel.send({ kind: 'ended', end: toCancelledEnd(attemptId, reason, startedAtWallMs) });
+      this.pump();
     }
   }
 
@@ -306,11 +317,11 @@ export class ExecutorServer {
     this.workerEnd?.leaseLost();
     const frozen = by('freeze');
     this.frozen.freeze(frozen);
-    const unstarted = this.waiting.splice(0).map(({ attemptId }) => attemptId);
+    this.refuse(this.waiting.splice(0));
     const killed = by('kill').map(({ attemptId }) => attemptId);
     await this.kill(killed);
     // Not before: whoever hears of it may give them to somebody else.
-    this.params.channel.send({ kind: 'leaseLost', attemptIds: [...killed, ...unstarted] });
+    this.params.channel.send({ kind: 'leaseLost', attemptIds: killed });
     if (killed.length + frozen.length > 0) {
       const counts = { killed: killed.length, frozen: frozen.length };
       this.log('The lease ran out: everything was killed or stopped, as its job says', counts);

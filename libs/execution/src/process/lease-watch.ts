@@ -24,6 +24,11 @@ export class LeaseWatch {
     return this.params.uptimeMs() < this.untilMs;
   }
 
+  /** Its end has been noticed: what the clock says costs more. */
+  get hasExpired(): boolean {
+    return this.expired;
+  }
+
   /** Since the lease ended. */
   get overdueMs(): number {
     return Math.max(0, this.params.uptimeMs() - this.untilMs);

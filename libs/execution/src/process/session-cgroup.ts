@@ -1,7 +1,7 @@
 import { accessSync, closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Clock } from '@orchestrator/core';
+import type { Clock, Timer } from '@orchestrator/core';
 
 import { Cgroup, findOwnCgroup, toSessionName } from '../cgroup.js';
 import type { MarkOwner } from '../mark.js';
@@ -11,6 +11,7 @@ const SLOW_MS = 1;
 const TRIES = 8;
 /** Empty ones that are kept: to make one and to remove it takes longer than to move into it. */
 const MAX_FREE = 32;
+const KEPT_MS = 5_000;
 
 /**
  * A cgroup for each attempt, in one for the session. This process enters it for the moment of the spawn: so the command is
@@ -19,11 +20,13 @@ const MAX_FREE = 32;
 export class SessionCgroup {
   private made = 0;
   private readonly free: Cgroup[] = [];
+  private removal: Timer | undefined;
 
   private constructor(
     readonly cgroup: Cgroup,
     /** `cgroup.procs` of where this process lives, open. */
     private readonly home: number,
+    private readonly clock: Clock,
   ) {}
 
   /** Answers why not when it cannot be used here. */
@@ -38,8 +41,8 @@ export class SessionCgroup {
     }
     try {
       ['cgroup.kill', 'cgroup.freeze'].forEach((file) => accessSync(join(cgroup.directory, file)));
-      const session = new SessionCgroup(cgroup, openSync(join(own, 'cgroup.procs'), 'w'));
-      const bestMs = session.measure(clock);
+      const session = new SessionCgroup(cgroup, openSync(join(own, 'cgroup.procs'), 'w'), clock);
+      const bestMs = session.measure();
       if (bestMs <= SLOW_MS) {
         return session;
       }
@@ -68,8 +71,15 @@ export class SessionCgroup {
     const kept = this.free.length < MAX_FREE ? attempt.handOn() : undefined;
     if (kept !== undefined) {
       this.free.push(kept);
+      this.removal ??= this.clock.setTimer(KEPT_MS, () => this.removeFree());
     }
     return kept !== undefined;
+  }
+
+  /** Under load that is one or two; it makes them anew. */
+  private removeFree(): void {
+    this.removal = undefined;
+    this.free.splice(0).forEach((cgroup) => cgroup.remove());
   }
 
   spawnIn<T>(attempt: Cgroup, spawn: () => T): T {
@@ -84,7 +94,8 @@ export class SessionCgroup {
   }
 
   /** @throws when a process cannot be moved. */
-  private measure(clock: Clock): number {
+  private measure(): number {
+    const { clock } = this;
     const attempt = this.create();
     if (attempt === undefined) {
       throw new Error('no cgroup can be made in it');

@@ -43,6 +43,10 @@ export class StartRetries {
     return wasHere;
   }
 
+  get size(): number {
+    return this.waiting.length;
+  }
+
   ids(): string[] {
     return this.waiting.map((attempt) => attempt.attemptId);
   }
