@@ -22,21 +22,27 @@ export function isAllStopped(leader: number): boolean {
   return tree.length > 0 && tree.every(({ state }) => state === 'T');
 }
 
-/** Keeps the lease while `start` runs and gives it up then. Answers when it ends. */
+/**
+ * Keeps the lease while `start` runs and gives it up then. Answers when it ends; when it ended for the first time, where
+ * this process was held up for longer than a lease.
+ */
 export async function withLeaseUntil<T>(
   { executor }: ExecutorHarness,
   leaseMs: number,
   start: () => Promise<T>,
 ): Promise<T & { leaseEndMs: number }> {
-  let leaseEndMs = 0;
+  let endMs = Infinity;
+  let lapsedMs: number | undefined;
   const renew = (): void => {
-    leaseEndMs = uptimeMs() + leaseMs;
-    executor.renewLease(uptimeMs(), leaseMs);
+    const now = uptimeMs();
+    lapsedMs ??= now >= endMs ? endMs : undefined;
+    endMs = now + leaseMs;
+    executor.renewLease(now, leaseMs);
   };
   renew();
   const renewing = setInterval(renew, leaseMs / 10);
   try {
-    return { ...(await start()), leaseEndMs };
+    return { ...(await start()), leaseEndMs: lapsedMs ?? endMs };
   } finally {
     clearInterval(renewing);
   }
