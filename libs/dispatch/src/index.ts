@@ -1,3 +1,4 @@
+export type { AccompanyingClaim } from './accompanying-claim.js';
 export type { DispatchCounters } from './counters.js';
 export type { Dispatch, DispatchOptions } from './dispatch.js';
 export { createDispatch } from './dispatch.js';

@@ -1,3 +1,4 @@
+import type { AccompanyingClaim } from './accompanying-claim.js';
 import { PoolDispatcher, type PoolDispatcherDeps } from './pool-dispatcher.js';
 
 /** So many are kept, used or not: a worker that comes back finds its own. */
@@ -35,9 +36,9 @@ export class PoolDispatchers {
     this.byPool.get(pool)?.hurry();
   }
 
-  /** These jobs are just being sent to the store, from here. */
-  submitting(pool: string, jobs: readonly { ulid: string }[]): void {
-    this.byPool.get(pool)?.submitting(jobs);
+  /** A claim for jobs that are just about to be sent to the store, from here. */
+  accompany(pool: string, jobs: readonly { ulid: string }[]): AccompanyingClaim | undefined {
+    return this.byPool.get(pool)?.accompany(jobs);
   }
 
   /** How many jobs wait in a pool, as somebody has just seen. */

@@ -9,6 +9,7 @@ export type {
   ClaimedJob,
   ClaimReply,
   ClaimWant,
+  EnqueueAndClaimReply,
   EnqueueReply,
   GiveBack,
   HeldAttempt,

@@ -2,6 +2,7 @@
 export class WakeUp {
   private pending = false;
   private release: (() => void) | undefined;
+  private watched: AbortSignal | undefined;
 
   call(): void {
     this.pending = true;
@@ -13,15 +14,17 @@ export class WakeUp {
   /** Resolves at the next call (or the last one, if nobody waited for it), or when the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
     if (!this.pending && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.release = (): void => {
-          signal.removeEventListener('abort', resolveOnAbort);
-          resolve();
-        };
-        const resolveOnAbort = (): void => resolve();
-        signal.addEventListener('abort', resolveOnAbort, { once: true });
-      });
+      this.watch(signal);
+      await new Promise<void>((resolve) => (this.release = resolve));
     }
     this.pending = false;
+  }
+
+  /** Once: loops wait with the same signal, over and over. */
+  private watch(signal: AbortSignal): void {
+    if (this.watched !== signal) {
+      this.watched = signal;
+      signal.addEventListener('abort', () => this.call(), { once: true });
+    }
   }
 }
