@@ -171,12 +171,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
       store: submitStore,
       registry,
       workers: new WorkerDirectory({ registry, clock, heartbeatIntervalMs: config.heartbeat.interval }),
-      submitter: new Submitter({
-        store: submitStore,
-        clock,
-        // What is to reach disks or replicas first is claimed when it has.
-        ...(durability === 'memory' ? { accompany: (pool, jobs) => dispatch.accompany(pool, jobs) } : {}),
-      }),
+      submitter: new Submitter({ store: submitStore, clock, onSent: (pool, jobs) => dispatch.submitting(pool, jobs) }),
       polls: new LongPolls({ news, clock }),
       metrics,
       newUlid: createUlids({ clock, random }),

@@ -1,11 +1,8 @@
-import { createUlids, systemClock, systemRandom } from '@orchestrator/core';
 import { Outcome, ReturnReason } from '@orchestrator/proto-types';
 
 import { type DispatchBench, type DispatchSetup, startBench } from './testing/dispatch-bench.js';
 import { ScriptedWorker } from './testing/scripted-worker.js';
 import { StandingClock } from './testing/standing-clock.js';
-
-const newUlid = createUlids({ clock: systemClock, random: systemRandom });
 
 describe('assigning jobs and recording results', () => {
   let bench: DispatchBench;
@@ -42,35 +39,36 @@ describe('assigning jobs and recording results', () => {
     expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
   });
 
-  it('claims together with a submission of its own, without news of it', async () => {
+  it('claims behind a submission of its own, without news of it', async () => {
     const deaf = { subscribe: () => () => undefined };
     const clock = new StandingClock();
     const { dispatch } = await t.scheduler({ news: deaf, clock, duties: false });
     const worker = await new ScriptedWorker().connect(dispatch);
     worker.grant(1);
     clock.stand();
+    const [ulid = ''] = await t.submit(1);
 
-    // Again: where a claim of before is under way, none goes with the job, and nobody tells of it.
-    await t.until(
-      'a claim goes with it',
-      () => t.submitTo(dispatch),
-      ({ accompanied }) => accompanied,
-    );
+    // Again: a claim of before may be under way, and it is the news that count then.
+    const submitted = async (): Promise<number> => {
+      dispatch.submitting('default', [{ ulid }]);
+      return worker.assigned;
+    };
+    await t.until('the job is assigned', submitted, (assigned) => assigned === 1);
     clock.go();
 
-    const { jobs } = await t.store.listJobs({ states: ['running'] }, { limit: 10 });
-    expect(jobs).toHaveLength(1);
-    expect((await worker.assignment()).attempt?.jobId).toBe(jobs[0]?.id);
+    expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
   });
 
-  it('assigns each job once where a claim with its submission and the news of it meet', async () => {
+  it('assigns each job once where a claim behind its submission and the news of it meet', async () => {
     const { dispatch } = await t.scheduler();
     const worker = await new ScriptedWorker({ slots: 1 }).connect(dispatch);
     worker.work(1, () => undefined);
-    let accompanied = 0;
 
     for (let i = 0; i < 100; i += 1) {
-      accompanied += (await t.submitTo(dispatch)).accompanied ? 1 : 0;
+      const stored = t.submit(1);
+      dispatch.submitting('default', [{ ulid: 'no such job' }]);
+      const [ulid = ''] = await stored;
+      dispatch.submitting('default', [{ ulid }]);
     }
 
     await t.until(
@@ -79,28 +77,6 @@ describe('assigning jobs and recording results', () => {
       ({ succeeded }) => succeeded === 100,
     );
     expect(worker.assigned).toBe(100);
-    expect(accompanied).toBeGreaterThan(0);
-  });
-
-  it('asks its worker what arrived where the answer to a claim with a submission was lost', async () => {
-    const { dispatch } = await t.scheduler();
-    const worker = await new ScriptedWorker().connect(dispatch);
-    worker.grant(1);
-    const job = { ulid: newUlid(), spec: { name: 'test_job', command: 'true' }, rule: {}, priority: 0 };
-    const claim = await t.until(
-      'a claim goes with it',
-      async () => dispatch.accompany('default', [job]),
-      (lent) => lent !== undefined,
-    );
-    await t.store.enqueueAndClaim('default', [job], claim?.wants ?? []);
-    expect((await t.job(job.ulid)).state).toBe('running');
-    claim?.answered(undefined);
-
-    await worker.inbox.take('rehello');
-    await worker.greet();
-    worker.grant(1);
-
-    expect(await worker.assignment()).toMatchObject({ number: 1, attempt: { jobId: `default:${job.ulid}` } });
   });
 
   it('never exceeds the credit, however much is queued', async () => {

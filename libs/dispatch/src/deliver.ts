@@ -27,14 +27,3 @@ export function deliver(pool: string, taken: readonly Taken[], reply: ClaimReply
     }
   }
 }
-
-/** A claim has no answer. `did`: it may have brought something, so who was named must say what arrived. */
-export function giveUp(pool: string, taken: readonly Taken[], did: boolean): void {
-  for (const { assignee, offer } of taken) {
-    if (did) {
-      assignee.rehello('a claim for it was not answered');
-    } else {
-      assignee.assign(pool, offer.epoch, offer.max, []);
-    }
-  }
-}

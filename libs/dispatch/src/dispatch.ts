@@ -14,7 +14,6 @@ import type { OutputAck, OutputMessage } from '@orchestrator/proto-types';
 import type { OutputWriter, QueueStore, RetentionLimits } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
-import type { AccompanyingClaim } from './accompanying-claim.js';
 import { Connections } from './connections.js';
 import { createCounters, type DispatchCounters } from './counters.js';
 import { DeathCarrier } from './death-carrier.js';
@@ -88,11 +87,8 @@ export interface Dispatch {
   acceptOutput(message: OutputMessage, signal: AbortSignal, writer?: OutputWriter): Promise<OutputAck>;
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
-  /**
-   * These jobs are about to be sent to the store, from here: a claim to go with them, where a worker here is free. It keeps
-   * the worker's credit until one of its ends is called.
-   */
-  accompany(pool: string, jobs: readonly { ulid: string }[]): AccompanyingClaim | undefined;
+  /** These jobs are just being sent to the store, from here: what is free takes them without waiting for the news. */
+  submitting(pool: string, jobs: readonly { ulid: string }[]): void;
   /** A session that said Hello here and is not: its stream has broken, it is suspect. */
   isServing(session: string): boolean;
   /** How many workers are served here. */
@@ -177,7 +173,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     },
     acceptOutput: (message, signal, writer) => output.accept(message, signal, writer),
     gone: (will) => acceptLastWill(willDeps, will),
-    accompany: (pool, jobs) => pools.accompany(pool, jobs),
+    submitting: (pool, jobs) => pools.submitting(pool, jobs),
     isServing: (session) => connections.get(session)?.isServing ?? false,
     connected: () => connections.list().filter(({ isServing }) => isServing).length,
     knownPools: () => pools.list().length,

@@ -2,9 +2,9 @@
 const MAX_FORESEEN = 1_000;
 
 /**
- * Jobs that this scheduler is just submitting together with a claim. When the news of them come, most have been claimed, and
- * nothing is left to be asked for. Those that the claim has not brought (others were before them) have not: then the news
- * count.
+ * Jobs that this scheduler is just submitting, and claims behind their backs: the claim is sent right after them, without
+ * waiting to hear that they are there. When the news of them come, most have been claimed, and nothing is left to be asked
+ * for. Where the store took the claim first they have not: then the news count.
  */
 export class ForeseenJobs {
   /** `sent`; `announced`: the news came first; `claimed`: the claim's answer did. */

@@ -1,4 +1,3 @@
-export type { AccompanyingClaim } from './accompanying-claim.js';
 export type { DispatchCounters } from './counters.js';
 export type { Dispatch, DispatchOptions } from './dispatch.js';
 export { createDispatch } from './dispatch.js';

@@ -1,17 +1,9 @@
 import { systemClock, systemRandom, type Ulid } from '@orchestrator/core';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
-import {
-  type AttemptKey,
-  queueKeys,
-  RedisQueueStore,
-  type Settlement,
-  StoreFullError,
-  StoreUnavailableError,
-} from '@orchestrator/queue';
+import { type AttemptKey, queueKeys, RedisQueueStore, type Settlement } from '@orchestrator/queue';
 import { silentLogger } from '@orchestrator/telemetry';
 import { ManualClock, startRedis, type TestRedis } from '@orchestrator/testing';
 
-import type { AccompanyingClaim } from './accompanying-claim.js';
 import type { Assignee } from './assignee.js';
 import { createCounters } from './counters.js';
 import { PoolDispatcher } from './pool-dispatcher.js';
@@ -156,109 +148,30 @@ describe('PoolDispatcher', () => {
     await dispatcher.stop();
   });
 
-  describe('a claim that goes with a submission', () => {
+  it('claims what news told of while a call was under way that could not bring it', async () => {
     const offer = { max: 1, free: 1, epoch: 1 };
-    const nothing = { jobs: [], queued: 0, nextDueInMs: undefined, refused: [] };
-
-    /** A worker with a free slot, of which the first claim has brought nothing. */
-    async function idle(pool: string) {
-      const answers: string[][] = [];
-      const rehellos: string[] = [];
-      const worker: Assignee = {
-        ...NOBODY,
-        offer: () => offer,
-        assign: (_pool, _epoch, _max, jobs) => answers.push(jobs.map(({ ulid }) => ulid)),
-        rehello: (why) => rehellos.push(why),
-      };
-      const all = await setup(5_000, pool);
-      await server.client().hset(`${queueKeys().pool(pool)}gates`, worker.session, offer.epoch);
-      all.dispatcher.attach(worker);
-      await until(() => answers.length === 1);
-      const lend = (): AccompanyingClaim => {
-        const claim = all.dispatcher.accompany([key]);
-        if (claim === undefined) {
-          throw new Error('no claim goes with it');
-        }
-        return claim;
-      };
-      return { ...all, answers, rehellos, lend };
+    const answers: string[][] = [];
+    const assign: Assignee['assign'] = (_pool, _epoch, _max, jobs) => answers.push(jobs.map(({ ulid }) => ulid));
+    const worker: Assignee = { ...NOBODY, offer: () => offer, assign };
+    const { dispatcher, store, tell } = await setup(5_000, 'foreseen');
+    await server.client().hset(`${queueKeys().pool('foreseen')}gates`, worker.session, offer.epoch);
+    dispatcher.attach(worker);
+    await until(() => answers.length === 1);
+    dispatcher.submitting([key]); // the store has the claim before the job
+    await until(() => answers.length === 2);
+    const job = { ulid: key.ulid as Ulid, spec: { name: 'job', command: 'true' }, rule: {}, priority: 0 };
+    await store.enqueue('foreseen', [job]);
+    await server.signal('SIGSTOP');
+    try {
+      await giveBack(dispatcher);
+      tell([{ type: 'queued', ulid: key.ulid }]);
+    } finally {
+      await server.signal('SIGCONT');
     }
 
-    it('is one at a time, and none while another call is under way', async () => {
-      const { dispatcher, lend } = await idle('one-at-a-time');
-
-      const claim = lend();
-
-      expect(claim.wants).toEqual([{ session: 'session-a', worker: 'worker-a', ...offer }]);
-      expect(dispatcher.accompany([key])).toBeUndefined();
-      expect(dispatcher.hasAppetite).toBe(false);
-      claim.answered(nothing);
-      expect(dispatcher.accompany([key])).toBeDefined();
-    });
-
-    it('goes with none where jobs wait, or where no slot is free', async () => {
-      const { dispatcher, lend } = await idle('waiting');
-      lend().answered({ ...nothing, queued: 1 });
-      expect(dispatcher.accompany([key])).toBeUndefined();
-      await dispatcher.stop();
-
-      const busy = await setup(5_000, 'busy');
-      busy.dispatcher.attach({ ...NOBODY, offer: () => ({ max: 5, free: 0, epoch: 1 }) });
-      await busy.dispatcher.stopClaims();
-      expect(busy.dispatcher.accompany([key])).toBeUndefined();
-      await busy.dispatcher.stop();
-    });
-
-    it('is followed by another one when news told meanwhile of what it has not brought', async () => {
-      const { dispatcher, store, tell, answers, lend } = await idle('foreseen');
-      const claim = lend();
-      const job = { ulid: key.ulid as Ulid, spec: { name: 'job', command: 'true' }, rule: {}, priority: 0 };
-      await store.enqueue('foreseen', [job]);
-      tell([{ type: 'queued', ulid: key.ulid }]);
-      expect(answers).toEqual([[]]);
-
-      claim.answered(nothing);
-
-      await until(() => answers.length === 3);
-      expect(answers).toEqual([[], [], [key.ulid]]);
-      await dispatcher.stop();
-    });
-
-    it('gives the credit back when its jobs were refused, and holds up nobody', async () => {
-      const { dispatcher, answers, rehellos, lend } = await idle('refused');
-
-      lend().failed(new StoreFullError('no room'));
-
-      expect(answers).toEqual([[], []]);
-      expect(rehellos).toEqual([]);
-      expect(dispatcher.accompany([key])).toBeDefined();
-    });
-
-    it('that was not answered has the worker say what arrived', async () => {
-      const { dispatcher, answers, rehellos, lend } = await idle('unanswered');
-
-      lend().failed(new StoreUnavailableError('no answer', { mayHaveExecuted: true }));
-
-      expect(rehellos).toHaveLength(1);
-      expect(answers).toEqual([[]]);
-      expect(dispatcher.accompany([key])).toBeUndefined(); // it backs off
-      await dispatcher.stop();
-    });
-
-    it('is waited for by who stops claims', async () => {
-      const { dispatcher, lend } = await idle('stopping');
-      const claim = lend();
-      let stopped = false;
-      const stopping = dispatcher.stopClaims().then(() => (stopped = true));
-      await new Promise((resolve) => setImmediate(resolve));
-      expect([stopped, dispatcher.isUnused]).toEqual([false, false]);
-
-      claim.answered(nothing);
-
-      await stopping;
-      expect(dispatcher.accompany([key])).toBeUndefined();
-      await dispatcher.stop();
-    });
+    await until(() => answers.length === 3);
+    expect(answers).toEqual([[], [], [key.ulid]]);
+    await dispatcher.stop();
   });
 });
 

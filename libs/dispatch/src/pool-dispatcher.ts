@@ -1,6 +1,5 @@
 import type { Clock, Random, Timer } from '@orchestrator/core';
 import type { SessionRegistry } from '@orchestrator/heartbeat';
-import { createDeferred } from '@orchestrator/lifecycle';
 import type { AttemptRef } from '@orchestrator/proto-types';
 import {
   type ClaimReply,
@@ -9,13 +8,13 @@ import {
   type NewsType,
   type QueueStore,
   type Settlement,
+  StoreUnavailableError,
 } from '@orchestrator/queue';
 import type { Logger } from '@orchestrator/telemetry';
 
-import { type AccompanyingClaim, isRefusal, mayHaveClaimed } from './accompanying-claim.js';
 import type { Assignee } from './assignee.js';
 import type { DispatchCounters } from './counters.js';
-import { deliver, giveUp, type Taken } from './deliver.js';
+import { deliver, type Taken } from './deliver.js';
 import { ForeseenJobs } from './foreseen-jobs.js';
 import { OrderTeller } from './order-teller.js';
 import type { PoolEvent, PoolNews } from './pool-news.js';
@@ -23,7 +22,6 @@ import { PoolRecoveryWatch } from './pool-recovery-watch.js';
 import { PoolReports } from './pool-reports.js';
 import type { FlushState } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
-import { hasFreeSlot, takeCredit, toWants } from './take-credit.js';
 import { TurnPace } from './turn-pace.js';
 
 export interface PoolDispatcherDeps {
@@ -42,8 +40,9 @@ export interface PoolDispatcherDeps {
 export const SAFETY_POLL_MS = 1_000;
 
 /** Events after which something may be waiting to be claimed. */
-const WAITING_EVENTS: ReadonlySet<NewsType> = new Set(['queued', 'returned', 'reassigned']);
+const WAITING_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['queued', 'returned', 'reassigned']);
 const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
+
 /**
  * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
  * would otherwise be given jobs faster than what they did with the last ones can be recorded, without end.
@@ -86,8 +85,6 @@ export class PoolDispatcher {
   private loop: Promise<void> | undefined;
   /** A second call under way beside those of the loop. */
   private beside: Promise<void> | undefined;
-  /** A claim under way with jobs just submitted. */
-  private accompanying: Promise<void> | undefined;
   private claiming = true;
   private stopped = false;
 
@@ -124,7 +121,7 @@ export class PoolDispatcher {
 
   /** No worker here is for it, and nothing is left to be done. */
   get isUnused(): boolean {
-    return this.assignees.size === 0 && this.unrecorded === 0 && !this.loop && !this.beside && !this.accompanying;
+    return this.assignees.size === 0 && this.unrecorded === 0 && !this.loop && !this.beside;
   }
 
   /** Reports that the store does not have yet. */
@@ -168,31 +165,14 @@ export class PoolDispatcher {
   }
 
   /**
-   * A claim to go into the store together with these, where a slot is free and nothing else waits: their start then takes
-   * one call. Undefined: they are claimed as any others, when the news of them come.
+   * These are on their way into the store, by this scheduler: where a slot is free and nothing else waits, the claim goes
+   * right behind them, half a round trip before the news come.
    */
-  accompany(jobs: readonly { ulid: string }[]): AccompanyingClaim | undefined {
-    const isIdle = this.calls === 0 && this.queued === 0 && this.unrecorded <= MAX_UNRECORDED;
-    if (!isIdle || !this.claiming || this.isBackingOff() || !hasFreeSlot(this.pool, this.assignees)) {
-      return undefined;
+  submitting(jobs: readonly { ulid: string }[]): void {
+    if (this.calls === 0 && this.queued === 0 && this.claiming && this.hasFreeSlot()) {
+      this.foreseen.add(jobs);
+      this.hurry();
     }
-    const taken = this.take();
-    const over = createDeferred();
-    this.accompanying = over.promise;
-    this.foreseen.add(jobs);
-    this.calls += 1;
-    const end = (then: () => void): void => {
-      this.calls -= 1;
-      this.accompanying = undefined;
-      then();
-      over.resolve();
-      this.wakeIfDirty();
-    };
-    return {
-      wants: toWants(taken),
-      answered: (reply) => end(() => (reply ? this.claimed(taken, reply) : this.giveUp(taken, true))),
-      failed: (error) => end(() => this.onClaimFailed(taken, error)),
-    };
   }
 
   /** Somebody else has looked. */
@@ -209,7 +189,7 @@ export class PoolDispatcher {
   /** Claims nothing more; resolves when no claim is under way. Reports are still brought in. */
   async stopClaims(): Promise<void> {
     this.claiming = false;
-    await Promise.all([this.loop, this.beside, this.accompanying]);
+    await Promise.all([this.loop, this.beside]);
   }
 
   /** Ends it; what is unrecorded stays with its workers. */
@@ -222,7 +202,7 @@ export class PoolDispatcher {
     for (const assignee of [...this.assignees]) {
       this.detach(assignee);
     }
-    await Promise.all([this.loop, this.beside, this.accompanying]);
+    await Promise.all([this.loop, this.beside]);
   }
 
   private onNews(events: readonly PoolEvent[]): void {
@@ -256,18 +236,11 @@ export class PoolDispatcher {
     this.loop ??= this.run();
   }
 
-  private wakeIfDirty(): void {
-    if (this.dirty) {
-      this.wake();
-    }
-  }
-
   private async run(): Promise<void> {
     // What arrives in the same tick belongs to the same turn.
     await Promise.resolve();
     while (this.dirty && !this.isBackingOff()) {
-      // Where a slot is free what comes is little: nothing to wait for.
-      await this.pace.wait(() => hasFreeSlot(this.pool, this.assignees));
+      await this.pace.wait(() => this.hasFreeSlot());
       this.dirty = false;
       if (await this.bringIn(() => this.reports.giveBack())) {
         await this.turn();
@@ -291,7 +264,9 @@ export class PoolDispatcher {
     }
     // In the same tick as the last look.
     this.beside = undefined;
-    this.wakeIfDirty();
+    if (this.dirty) {
+      this.wake();
+    }
   }
 
   /** False: the store does not answer; a timer goes on. */
@@ -326,7 +301,8 @@ export class PoolDispatcher {
     this.appetite = false;
     this.calls += 1;
     try {
-      const { claimed, more } = await this.reports.settleAndClaim(toWants(taken)).finally(() => (this.calls -= 1));
+      const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
+      const { claimed, more } = await this.reports.settleAndClaim(wants).finally(() => (this.calls -= 1));
       this.dirty ||= more;
       this.claimed(taken, claimed);
     } catch (error) {
@@ -358,31 +334,48 @@ export class PoolDispatcher {
     }
   }
 
+  /** Then nothing is gained by waiting: what comes is little. */
+  private hasFreeSlot(): boolean {
+    for (const assignee of this.assignees) {
+      if ((assignee.offer(this.pool)?.free ?? 0) > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private takeIfHungry(): Taken[] {
     return this.appetite && this.claiming && this.unrecorded <= MAX_UNRECORDED ? this.take() : [];
   }
 
   /** Everybody who has credit, beginning with another one each time; reserves it. */
   private take(): Taken[] {
-    return takeCredit(this.pool, this.assignees, this.rotation++);
-  }
-
-  private onClaimFailed(taken: readonly Taken[], error: unknown): void {
-    if (isRefusal(error)) {
-      giveUp(this.pool, taken, false); // the jobs that it went with were refused: no matter of claims
-      return;
+    const all = [...this.assignees];
+    const start = all.length > 0 ? this.rotation++ % all.length : 0;
+    const taken: Taken[] = [];
+    for (const assignee of [...all.slice(start), ...all.slice(0, start)]) {
+      const offer = taken.length < MAX_BATCH ? assignee.offer(this.pool) : undefined;
+      if (offer !== undefined) {
+        assignee.reserve(this.pool, offer.max);
+        taken.push({ assignee, offer });
+      }
     }
-    const did = mayHaveClaimed(error);
-    this.logger.warn('a claim was not answered', { workers: taken.length, mayHaveExecuted: did, error });
-    this.giveUp(taken, did);
-    this.backOff();
+    return taken;
   }
 
   /** It may have been carried out, and is never repeated: who was named must say what arrived. */
-  private giveUp(taken: readonly Taken[], did: boolean): void {
-    giveUp(this.pool, taken, did);
+  private onClaimFailed(taken: readonly Taken[], error: unknown): void {
+    const did = !(error instanceof StoreUnavailableError && !error.mayHaveExecuted);
+    this.logger.warn('a claim was not answered', { workers: taken.length, mayHaveExecuted: did, error });
+    for (const { assignee, offer } of taken) {
+      if (did) {
+        assignee.rehello('a claim for it was not answered');
+      } else {
+        assignee.assign(this.pool, offer.epoch, offer.max, []);
+      }
+    }
     this.appetite = true;
-    this.dirty = true;
+    this.backOff();
   }
 
   private backOff(): void {

@@ -1,4 +1,3 @@
-import type { AccompanyingClaim } from './accompanying-claim.js';
 import { PoolDispatcher, type PoolDispatcherDeps } from './pool-dispatcher.js';
 
 /** So many are kept, used or not: a worker that comes back finds its own. */
@@ -36,9 +35,9 @@ export class PoolDispatchers {
     this.byPool.get(pool)?.hurry();
   }
 
-  /** A claim for jobs that are just about to be sent to the store, from here. */
-  accompany(pool: string, jobs: readonly { ulid: string }[]): AccompanyingClaim | undefined {
-    return this.byPool.get(pool)?.accompany(jobs);
+  /** These jobs are just being sent to the store, from here. */
+  submitting(pool: string, jobs: readonly { ulid: string }[]): void {
+    this.byPool.get(pool)?.submitting(jobs);
   }
 
   /** How many jobs wait in a pool, as somebody has just seen. */

@@ -9,7 +9,6 @@ export type {
   ClaimedJob,
   ClaimReply,
   ClaimWant,
-  EnqueueAndClaimReply,
   EnqueueReply,
   GiveBack,
   HeldAttempt,

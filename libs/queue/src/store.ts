@@ -5,7 +5,7 @@ import type { AttemptEnd, Job, JobRule, JobSpec, JobState, ReturnReason, Ulid } 
  * and is answered only when the store has it. `redis/` is the real one; a readable one in memory is to come.
  *
  * A store object is a *client* of the store (a random id): it has one writing call in flight per pool, numbered. What is
- * called most (what enqueues, claims or settles) may go out beside that, by a second client of its own. A process that submits
+ * called most (enqueue, claim, settle, turn) may go out beside that, by a second client of its own. A process that submits
  * and dispatches uses two stores. Every call rejects with `StoreUnavailableError` when it was not confirmed in time (it may
  * have been executed), and with `StaleCallError` when a later call overtook it.
  */
@@ -14,8 +14,6 @@ export interface QueueStore {
 
   // ---- submitting
   enqueue(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]>;
-  /** `enqueue`, then `claim`, in one step and one call. Sent again when unanswered, but then it claims nothing. */
-  enqueueAndClaim(pool: string, jobs: readonly NewJob[], wants: readonly ClaimWant[]): Promise<EnqueueAndClaimReply>;
 
   // ---- attempts (only sessions whose gate is open)
   /** Never repeated when unanswered: the workers named are asked to say Hello again. */
@@ -235,13 +233,6 @@ export interface ReconcileReply {
   more: boolean;
   /** Orders still to be told for what is held. */
   orders: PendingOrder[];
-}
-
-export interface EnqueueAndClaimReply {
-  /** In the order of the jobs. */
-  enqueued: EnqueueReply[];
-  /** Undefined: the answer of a sending was lost, and with it what it may have claimed. */
-  claimed: ClaimReply | undefined;
 }
 
 export interface TurnReply {

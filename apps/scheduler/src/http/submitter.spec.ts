@@ -1,43 +1,28 @@
 import { toJobId } from '@orchestrator/core';
 import { createDeferred, TimeoutError } from '@orchestrator/lifecycle';
-import type { ClaimWant, EnqueueReply, NewJob } from '@orchestrator/queue';
+import type { EnqueueReply, NewJob } from '@orchestrator/queue';
 import { ManualClock } from '@orchestrator/testing';
 
-import { Submitter, type SubmitterParams } from './submitter.js';
+import { Submitter } from './submitter.js';
 
 const LIMIT_MS = 1_000;
 
-const CLAIMED = { jobs: [], queued: 0, nextDueInMs: undefined, refused: [] };
-const WANT = { session: 's', worker: 'w', epoch: 1, max: 1, free: 1 };
-
-interface Call {
-  pool: string;
-  ulids: string[];
-  /** What is claimed with it. */
-  wants: readonly ClaimWant[];
-  answer(): void;
-  fail(error: Error): void;
-}
-
-function setup(accompany?: SubmitterParams['accompany']) {
+function setup() {
   const clock = new ManualClock();
-  const calls: Call[] = [];
-  const enqueue = (pool: string, jobs: readonly NewJob[], wants: readonly ClaimWant[]): Promise<EnqueueReply[]> => {
-    const reply = createDeferred<EnqueueReply[]>();
-    calls.push({
-      pool,
-      ulids: jobs.map((job) => job.ulid),
-      wants,
-      answer: () => reply.resolve(jobs.map(({ ulid }) => ({ ulid, state: 'queued', createdAt: 1, repeated: false }))),
-      fail: reply.reject,
-    });
-    return reply.promise;
+  const calls: { pool: string; ulids: string[]; answer(): void; fail(error: Error): void }[] = [];
+  const store = {
+    enqueue: (pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> => {
+      const reply = createDeferred<EnqueueReply[]>();
+      calls.push({
+        pool,
+        ulids: jobs.map((job) => job.ulid),
+        answer: () => reply.resolve(jobs.map(({ ulid }) => ({ ulid, state: 'queued', createdAt: 1, repeated: false }))),
+        fail: reply.reject,
+      });
+      return reply.promise;
+    },
   };
-  const store: SubmitterParams['store'] = {
-    enqueue: (pool, jobs) => enqueue(pool, jobs, []),
-    enqueueAndClaim: async (pool, jobs, wants) => ({ enqueued: await enqueue(pool, jobs, wants), claimed: CLAIMED }),
-  };
-  const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS, ...(accompany && { accompany }) });
+  const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS });
   const submit = (ulid: string, pool = 'p', bytes = 100): Promise<EnqueueReply> => {
     const job = { ulid, spec: { name: toJobId(pool, ulid) }, rule: {}, priority: 0 } as unknown as NewJob;
     return submitter.submit(pool, job, bytes);
@@ -151,42 +136,5 @@ describe('Submitter', () => {
     await expect(third).rejects.toThrow(TimeoutError);
     void submit('e', 's', 256 * mib);
     expect(calls.at(-1)?.ulids).toEqual(['e']);
-  });
-
-  describe('with a claim that goes along', () => {
-    function lent() {
-      const ends: unknown[] = [];
-      const claim = {
-        wants: [WANT],
-        answered: (reply: unknown) => ends.push(['answered', reply]),
-        failed: (error: unknown) => ends.push(['failed', error]),
-      };
-      return { ends, claim };
-    }
-
-    it('hands over what was claimed before it answers', async () => {
-      const { ends, claim } = lent();
-      const { calls, submit } = setup((pool) => (pool === 'p' ? claim : undefined));
-      const submitted = submit('a').then(() => ends.push('submitted'));
-      void submit('b', 'q');
-      expect(calls.map(({ wants }) => wants)).toEqual([[WANT], []]);
-
-      calls[0]?.answer();
-      await submitted;
-
-      expect(ends).toEqual([['answered', CLAIMED], 'submitted']);
-    });
-
-    it('tells of the failure of both', async () => {
-      const { ends, claim } = lent();
-      const { calls, submit } = setup(() => claim);
-      const submitted = submit('a');
-      const error = new Error('no');
-
-      calls[0]?.fail(error);
-
-      await expect(submitted).rejects.toBe(error);
-      expect(ends).toEqual([['failed', error]]);
-    });
   });
 });

@@ -2,24 +2,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Clock, Timer } from '@orchestrator/core';
 import { TimeoutError } from '@orchestrator/lifecycle';
-import type { AccompanyingClaim } from '@orchestrator/dispatch';
-import {
-  type EnqueueAndClaimReply,
-  type EnqueueReply,
-  MAX_BATCH,
-  type NewJob,
-  type QueueStore,
-} from '@orchestrator/queue';
+import { type EnqueueReply, MAX_BATCH, type NewJob, type QueueStore } from '@orchestrator/queue';
 
 import { ProblemError } from './problem.js';
 
 export interface SubmitterParams {
-  store: Pick<QueueStore, 'enqueue' | 'enqueueAndClaim'>;
+  store: Pick<QueueStore, 'enqueue'>;
   clock: Clock;
   /** A submission that is not confirmed by then is answered 503. Default `SUBMIT_LIMIT_MS`. */
   limitMs?: number;
-  /** A claim to go with these into the store, where somebody is free for them. Default: none. */
-  accompany?: (pool: string, jobs: readonly NewJob[]) => AccompanyingClaim | undefined;
+  /** These are on their way to the store. */
+  onSent?: (pool: string, jobs: readonly NewJob[]) => void;
 }
 
 /** Below the three seconds that are promised. */
@@ -107,10 +100,16 @@ export class Submitter {
 
   async #write(pool: string, batch: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#store(
-        pool,
-        batch.map((entry) => entry.job),
-      );
+      const { store, onSent } = this.#params;
+      const jobs = batch.map((entry) => entry.job);
+      const stored = store.enqueue(pool, jobs);
+      if (onSent !== undefined) {
+        setImmediate(() => onSent(pool, jobs)); // the call is written by then
+      }
+      const replies = await stored;
+      if (onSent !== undefined && batch.length === 1) {
+        await nextTurn(); // what the job's start waits for goes first
+      }
       batch.forEach((entry, i) => {
         const reply = replies[i];
         if (!this.#close(entry)) {
@@ -130,24 +129,6 @@ export class Submitter {
       }
     }
     this.#rest();
-  }
-
-  async #store(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> {
-    const { store, accompany } = this.#params;
-    const claim = accompany?.(pool, jobs);
-    if (claim === undefined) {
-      return store.enqueue(pool, jobs);
-    }
-    let stored: EnqueueAndClaimReply;
-    try {
-      stored = await store.enqueueAndClaim(pool, jobs, claim.wants);
-    } catch (error) {
-      claim.failed(error);
-      throw error;
-    }
-    claim.answered(stored.claimed);
-    await nextTurn(); // what the jobs' start waits for goes first
-    return stored.enqueued;
   }
 
   /** False: it was answered before. */

@@ -57,8 +57,6 @@ export interface DispatchSetup {
     count: number,
     over?: { pool?: string; spec?: Partial<JobSpec>; rule?: JobRule } & Partial<Omit<NewJob, 'spec' | 'rule'>>,
   ): Promise<Ulid[]>;
-  /** One job, as a scheduler submits it: with a claim of its dispatch where there is one. */
-  submitTo(dispatch: Dispatch): Promise<{ ulid: Ulid; accompanied: boolean }>;
   job(ulid: string, pool?: string): Promise<Job>;
   /** Asks again until it holds; rejects when it does not in time. */
   until<T>(what: string, ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T>;
@@ -107,17 +105,6 @@ function setUp(server: TestRedis, prefix: string): DispatchSetup {
         await store.enqueue(pool, jobs.slice(i, i + 250));
       }
       return jobs.map(({ ulid }) => ulid);
-    },
-    async submitTo(dispatch) {
-      const job: NewJob = { ulid: newUlid(), spec: { name: 'test_job', command: 'true' }, rule: {}, priority: 0 };
-      const claim = dispatch.accompany('default', [job]);
-      if (claim === undefined) {
-        await store.enqueue('default', [job]);
-      } else {
-        const { claimed } = await store.enqueueAndClaim('default', [job], claim.wants);
-        claim.answered(claimed);
-      }
-      return { ulid: job.ulid, accompanied: claim !== undefined };
     },
     job,
     async until(what, ask, holds) {

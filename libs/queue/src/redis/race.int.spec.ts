@@ -1,7 +1,7 @@
 import type { Random } from '@orchestrator/core';
 import { testSeeds } from '@orchestrator/testing';
 
-import type { ClaimedJob, ClaimWant, NewJob, SettleVerdict } from '../store.js';
+import type { ClaimedJob, SettleVerdict } from '../store.js';
 import { aJob } from '../testing/a-job.js';
 import { failure, returned, success } from '../testing/an-end.js';
 import { seededRandom } from '../testing/seeded-random.js';
@@ -41,26 +41,12 @@ describe('many clients at once', () => {
     }
   }
 
-  /** Some jobs come with claims. */
-  async function claimSome(store: RedisQueueStore, want: ClaimWant, toAdd: NewJob[]): Promise<ClaimedJob[]> {
-    const added = toAdd.splice(0, 2);
-    if (added.length === 0) {
-      return (await store.claim(q.pool, [want])).jobs;
-    }
-    return (await store.enqueueAndClaim(q.pool, added, [want])).claimed?.jobs ?? [];
-  }
-
-  async function actRandomly(
-    store: RedisQueueStore,
-    session: string,
-    seed: number,
-    { ledger, toAdd }: { ledger: Ledger; toAdd: NewJob[] },
-  ): Promise<void> {
+  async function actRandomly(store: RedisQueueStore, session: string, seed: number, ledger: Ledger): Promise<void> {
     const random = seededRandom(seed);
     while ((await q.redis.zcard(`${q.base}succeeded`)) < JOBS) {
       const max = 1 + random.below(12);
       const free = random.below(max + 1);
-      const jobs = await claimSome(store, aWant(session, { max, free }), toAdd);
+      const { jobs } = await store.claim(q.pool, [aWant(session, { max, free })]);
       ledger.attempts.push(...jobs);
       // Somebody's report of any attempt ever made may arrive again at any time.
       const old = ledger.attempts[random.below(ledger.attempts.length)];
@@ -87,8 +73,7 @@ describe('many clients at once', () => {
     const noWait = { type: 'fixed', delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 'none' } as const;
     const random = seededRandom(seed);
     const jobs = Array.from({ length: JOBS }, () => aJob({ ...rule, backoff: noWait, priority: random.below(3) }));
-    await q.add(...jobs.slice(0, JOBS / 2));
-    const toAdd = jobs.slice(JOBS / 2);
+    await q.add(...jobs);
     const ledger = new Ledger();
     // The waits of what was lost again are random: none, here, so that the race is over quickly.
     const unhurried = (i: number): Random => ({ ...seededRandom(seed + i), next: () => 0 });
@@ -96,7 +81,7 @@ describe('many clients at once', () => {
     await Promise.all(
       Array.from({ length: CLIENTS }, async (_, i) => {
         await q.openGate(`session-${i}`);
-        await actRandomly(q.another(unhurried(i)), `session-${i}`, seed + i, { ledger, toAdd });
+        await actRandomly(q.another(unhurried(i)), `session-${i}`, seed + i, ledger);
       }),
     );
 

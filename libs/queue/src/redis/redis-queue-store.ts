@@ -9,7 +9,6 @@ import type {
   CancelVerdict,
   ClaimReply,
   ClaimWant,
-  EnqueueAndClaimReply,
   EnqueueReply,
   GiveBack,
   IdempotencyRecord,
@@ -55,7 +54,6 @@ import { appendOutput } from './scripts/append-output.js';
 import { cancel } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
 import { enqueue } from './scripts/enqueue.js';
-import { enqueueAndClaim } from './scripts/enqueue-and-claim.js';
 import { giveBack } from './scripts/give-back.js';
 import { promote } from './scripts/promote.js';
 import { purge } from './scripts/purge.js';
@@ -136,20 +134,6 @@ export class RedisQueueStore implements QueueStore {
     requireJobs(jobs);
     await this.#register(pool);
     return this.#next(pool).write(pool, enqueue, jobs, { resend: true, confirm: (send) => this.#durable.run(send) });
-  }
-
-  async enqueueAndClaim(
-    pool: string,
-    jobs: readonly NewJob[],
-    wants: readonly ClaimWant[],
-  ): Promise<EnqueueAndClaimReply> {
-    requireBatch('jobs', jobs);
-    requireJobs(jobs);
-    requireBatch('wants', wants);
-    await this.#register(pool);
-    const params = { jobs, claimId: this.#random.hex(8), wants, most: MAX_TURN };
-    const confirm = <Reply>(send: () => Promise<Reply>): Promise<Reply> => this.#durable.run(send);
-    return this.#next(pool).write(pool, enqueueAndClaim, params, { resend: true, confirm });
   }
 
   // ---- attempts

@@ -3,7 +3,6 @@ import { appendOutput } from '../redis/scripts/append-output.js';
 import { beginRecovery } from '../redis/scripts/begin-recovery.js';
 import { cancel } from '../redis/scripts/cancel.js';
 import { enqueue } from '../redis/scripts/enqueue.js';
-import { enqueueAndClaim } from '../redis/scripts/enqueue-and-claim.js';
 import { giveBack } from '../redis/scripts/give-back.js';
 import { promote } from '../redis/scripts/promote.js';
 import { purge } from '../redis/scripts/purge.js';
@@ -12,11 +11,10 @@ import { reconcile } from '../redis/scripts/reconcile.js';
 import { retry } from '../redis/scripts/retry.js';
 import { settle } from '../redis/scripts/settle.js';
 import { trim } from '../redis/scripts/trim.js';
-import type { EnqueueAndClaimReply } from '../store.js';
 import { aChunk } from './a-chunk.js';
 import { aJob, someJobs } from './a-job.js';
 import { failure, returned, success } from './an-end.js';
-import { aWant, type QueueSetup } from './setup.js';
+import type { QueueSetup } from './setup.js';
 
 export const CAP = 1_024;
 
@@ -53,18 +51,6 @@ export const SCRIPT_CASES: Record<string, ScriptCase> = {
   enqueue: {
     prepare: async (q) => sending(q, enqueue, [...someJobs(2, { batchId: 'b' }), aJob({ delayMs: 60_000 })]),
     again: (first) => (first as object[]).map((reply) => ({ ...reply, repeated: true })),
-  },
-  'enqueue-and-claim': {
-    prepare: async (q) => {
-      await q.openGate('a');
-      const jobs = [...someJobs(2, { batchId: 'b' }), aJob({ delayMs: 60_000 })];
-      return sending(q, enqueueAndClaim, { jobs, claimId: 'abcdef0123456789', wants: [aWant('a')] });
-    },
-    again: (first) => {
-      const { enqueued } = first as EnqueueAndClaimReply;
-      const [claimed, ...others] = enqueued.map((reply) => ({ ...reply, repeated: true }));
-      return { enqueued: [{ ...claimed, state: 'running' }, ...others], claimed: undefined };
-    },
   },
   'give-back': {
     prepare: async (q) => {

@@ -14,33 +14,28 @@ const EXCEPTION_WIDTH = 4;
 export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
   name: 'enqueue',
   lua: lua.enqueue,
-  args: enqueueArgs,
-  reply: toEnqueueReplies,
+  args: (jobs) => {
+    const args: ScriptArgument[] = [jobs.length];
+    jobs.forEach((job, i) => {
+      args.push(job.ulid, toSpecJson(job.spec, i), toRuleJson(job.rule), toOptionsJson(job));
+    });
+    return args;
+  },
+  reply: (raw, jobs) => {
+    const [now, ...exceptions] = raw as [number, ...(number | string)[]];
+    const replies = jobs.map(({ ulid }): EnqueueReply => ({ ulid, state: 'queued', createdAt: now, repeated: false }));
+    for (let i = 0; i < exceptions.length; i += EXCEPTION_WIDTH) {
+      const [at, state, createdAt, wasThere] = exceptions.slice(i, i + EXCEPTION_WIDTH) as [
+        number,
+        JobState,
+        number,
+        number,
+      ];
+      replies[at] = { ulid: (jobs[at] as NewJob).ulid, state, createdAt, repeated: wasThere === 1 };
+    }
+    return replies;
+  },
 });
-
-/** What the script reads from its own fourth argument on. */
-export function enqueueArgs(jobs: readonly NewJob[]): ScriptArgument[] {
-  const args: ScriptArgument[] = [jobs.length];
-  jobs.forEach((job, i) => {
-    args.push(job.ulid, toSpecJson(job.spec, i), toRuleJson(job.rule), toOptionsJson(job));
-  });
-  return args;
-}
-
-export function toEnqueueReplies(raw: unknown, jobs: readonly NewJob[]): EnqueueReply[] {
-  const [now, ...exceptions] = raw as [number, ...(number | string)[]];
-  const replies = jobs.map(({ ulid }): EnqueueReply => ({ ulid, state: 'queued', createdAt: now, repeated: false }));
-  for (let i = 0; i < exceptions.length; i += EXCEPTION_WIDTH) {
-    const [at, state, createdAt, wasThere] = exceptions.slice(i, i + EXCEPTION_WIDTH) as [
-      number,
-      JobState,
-      number,
-      number,
-    ];
-    replies[at] = { ulid: (jobs[at] as NewJob).ulid, state, createdAt, repeated: wasThere === 1 };
-  }
-  return replies;
-}
 
 /** Most jobs have none. */
 function toOptionsJson({ priority, delayMs, runAtMs }: NewJob): string {

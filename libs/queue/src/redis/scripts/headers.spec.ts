@@ -5,7 +5,7 @@ const SCRIPTS = readdirSync(__dirname)
   .filter((name) => name.endsWith('.lua'))
   .map((name) => name.slice(0, -'.lua'.length));
 /** Made of others' work, refused first in a full Redis; everything else has to work there. */
-const MAKES_WORK = ['enqueue', 'enqueue-and-claim', 'retry'];
+const MAKES_WORK = ['enqueue', 'retry'];
 const STATES = '(?:none|nothing|blocked|scheduled|queued|running|succeeded|failed|cancelled|skipped)';
 
 /** The contract of a script is its header: it is read by people, so what can be checked of it is checked here. */
