@@ -2,7 +2,7 @@ import { drainHandlers } from '../product/drain-handlers.js';
 import { type PeerKind, QueuePeer } from '../peers/queue-peer-client.js';
 import type { Figures, Participant, Run, Workload } from '../workload.js';
 
-const JOBS = 30_000;
+const JOBS = 60_000;
 const WARM_UP_SHARE = 0.2;
 const CONCURRENCY = 200;
 

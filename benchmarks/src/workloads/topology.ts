@@ -2,7 +2,7 @@ import { drainHandlers } from '../product/drain-handlers.js';
 import type { ProductOptions } from '../product/product.js';
 import type { Comparison, Participant, Workload } from '../workload.js';
 
-const JOBS = 20_000;
+const JOBS = 60_000;
 const TEN_POOLS = Array.from({ length: 10 }, (_, index) => `pool-${index}`);
 
 const participant = (id: string, title: string, options: ProductOptions): Participant => ({
