@@ -34,7 +34,8 @@ describe('workers on several schedulers', () => {
 
   it('come back evenly after a restart, a few at a time, and nothing is lost or doubled meanwhile', async () => {
     const starts = new Map<string, number>();
-    const options = { settledMs: 0 };
+    // No balancer of their own beside the rounds that are called here.
+    const options = { settledMs: 0, duties: false };
     const [first, second, third] = [await t.scheduler(options), await t.scheduler(options), await t.scheduler(options)];
     const remaining = [second, third];
     const workers: ScriptedWorker[] = [];
