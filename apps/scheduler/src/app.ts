@@ -3,7 +3,7 @@ import { createDispatch } from '@orchestrator/dispatch';
 import { RedisSessionRegistry } from '@orchestrator/heartbeat';
 import { type Service, ServiceList } from '@orchestrator/lifecycle';
 import { RedlockLock } from '@orchestrator/lock';
-import { QueueNews, RedisQueueStore } from '@orchestrator/queue';
+import { migrateData, QueueNews, RedisQueueStore } from '@orchestrator/queue';
 import { createLogger } from '@orchestrator/telemetry';
 
 import { CloseDelay } from './close-delay.js';
@@ -95,6 +95,8 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     clock,
     random,
     logger: part('redis'),
+    migrate: () =>
+      migrateData({ redis: redis.submit, control: redis.control, prefix, random, logger: part('redis') }),
   });
   const storeBase = { control: redis.control, clock, random, prefix, logger: part('queue') };
   const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit, durability });

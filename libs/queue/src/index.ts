@@ -62,6 +62,8 @@ export type { RedisQueueStoreParams } from './redis/redis-queue-store.js';
 export { OUTPUT_CAP_BYTES, RedisQueueStore } from './redis/redis-queue-store.js';
 export type { Durability } from './redis/durability.js';
 export { DURABILITY_EXPECTS, parseDurability } from './redis/durability.js';
+export type { MigrateDataParams } from './redis/migrate-data.js';
+export { MIGRATED_SCHEMA, migrateData } from './redis/migrate-data.js';
 export type { DurabilityFacts } from './redis/durability-facts.js';
 export { readDurabilityFacts } from './redis/durability-facts.js';
 export { DURABILITY_LIMIT_MS } from './redis/durable-writes.js';

@@ -11,7 +11,9 @@
  * | awaited           | set    | sessions that a recovery waits for                                   | reconcile, reclaim             |
  * | unsure            | set    | ULIDs of what was frozen when its holder named it in a recovery      | first claim after              |
  * | seq               | string | counter: order of enqueuing and of claiming                          | never                          |
- * | j:ULID            | hash   | the job, fields below                                                | trim or purge                  |
+ * | jobs              | hash   | ULID -> the job's record, as text, see below                         | trim or purge                  |
+ * | specs             | hash   | ULID -> spec (JSON), written once                                    | with the job                   |
+ * | ends              | hash   | ULID -> how its final attempt ended (AttemptEnd, JSON)               | with the job; retry            |
  * | h:ULID            | list   | earlier attempts, oldest first, at most HISTORY_LIMIT                | with the job                   |
  * | queued            | zset   | ULID by place: (1000 - priority) * 2^42 + seq                        | as jobs move                   |
  * | scheduled         | zset   | ULID by due time, ms                                                 | as jobs move                   |
@@ -32,11 +34,17 @@
  * | events            | stream | one entry per script call: e = lines "type ULID start worker"        | trimmed to EVENTS_KEPT         |
  * | news              | channel| the same lines, to hurry whoever waits                               |                                |
  *
- * Fields of j:ULID (times in ms by Redis' clock): spec and rule (JSON, written once) · state · priority · place (score
- * in `queued`; empty when it is to get a new one) · created · queued · due · why ("delay" | "backoff" | "loss") ·
- * attempt, session, worker, epoch, fence (of the holder; they stay after the end) · starts · failures · losses ·
- * started · finished · cancel (time of the request) · end (AttemptEnd, JSON) · op ("client:number" of the last retry by hand) ·
- * closed (attempt whose own report was accepted last) · outputs (starts of which output is kept). Absent = 0, or empty.
+ * A record is one short text in five parts (times in ms by Redis' clock; "-" is an empty value):
+ *
+ *   state[ finished[letter]]|attempt fence session worker epoch starts started|place created queued|name=value ...|rule
+ *
+ * `finished` is there in final states, with `e` where `ends` has how it ended or a letter of END_LETTERS that says it. The
+ * second part is of the holder, stays after the end, and is empty where nobody held it yet. `place` is the score in
+ * `queued` ("-" when it is to get a new one), `queued` when it came there last. Of the fourth part there is what is not 0 or
+ * empty: priority · failures · losses · bytes (of its spec, where it is large) · due · why ("delay" | "backoff" | "loss") ·
+ * cancel (time of the request) · op ("client:number" of the last retry by hand) · closed (attempt whose own report was
+ * accepted last; not told of one that succeeded) · outputs (starts of which output is kept). `rule` is JSON, or empty.
+ * All of a transition are one HSET for the whole batch, since a call for each job costs what all the rest does.
  */
 export interface QueueKeys {
   /** Base of a pool's slot, KEYS[1] of each of its scripts. */
@@ -60,7 +68,12 @@ export const DEFAULT_PREFIX = 'orc';
  * Of all keys with a prefix, those of the control slot included. It grows when a process that knows only the number before
  * would read or write something wrong, see docs/upgrades.md; a new key or field that such a process ignores is no reason.
  */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+/** Of what nearly all jobs that succeed end with, a letter is kept instead: a handler, a command. AttemptEnd as JSON. */
+export const END_LETTERS: Readonly<Record<string, string>> = {
+  h: '{"exitCode":null,"signal":null,"failure":null,"output":{"stdoutBytes":0,"stderrBytes":0,"truncated":false}}',
+  c: '{"exitCode":0,"signal":null,"failure":null,"output":{"stdoutBytes":0,"stderrBytes":0,"truncated":false}}',
+};
 /** Attempts kept with a job, the current one apart. */
 export const HISTORY_LIMIT = 20;
 

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@orchestrator/core';
 import { createDeferred, PeriodicService, type Service, withTimeout } from '@orchestrator/lifecycle';
-import { type Durability, readDurabilityFacts, SCHEMA_VERSION } from '@orchestrator/queue';
+import { type Durability, MIGRATED_SCHEMA, readDurabilityFacts, SCHEMA_VERSION } from '@orchestrator/queue';
 import { replyCode } from '@orchestrator/redis';
 import type { Logger } from '@orchestrator/telemetry';
 import type { Redis } from 'ioredis';
@@ -20,6 +20,8 @@ export interface RedisWatchParams {
   clock: Clock;
   random: Random;
   logger: Logger;
+  /** Brings data of the schema before to the one of today. */
+  migrate(): Promise<void>;
 }
 
 export interface RedisHealth {
@@ -64,6 +66,8 @@ export class RedisWatch implements Service {
   #told = new Set<string>();
   #looking: Promise<RedisHealth> | undefined;
   #inspecting: Promise<void> = Promise.resolve();
+  /** Under way. */
+  #migrating: Promise<void> | undefined;
   readonly #stopped = createDeferred();
 
   constructor(params: RedisWatchParams) {
@@ -84,8 +88,8 @@ export class RedisWatch implements Service {
   }
 
   /**
-   * Resolves when what is there has been looked at, a second later at most; at once where nothing is there. Where it is
-   * unusable, nothing is to be started on it: resolves when this stops.
+   * Resolves when what is there has been looked at, a second later at most; at once where nothing is there. Data of the schema
+   * before have been migrated by then. Where it is unusable, nothing is to be started on it: resolves when this stops.
    */
   async firstLook(): Promise<void> {
     const { clock, redis } = this.#params;
@@ -93,6 +97,8 @@ export class RedisWatch implements Service {
     if (redis.status !== 'ready') {
       this.#onClose(); // where no Sentinel answers there never was a connection that could have been closed
     }
+    // As long as it takes: nobody else can work on them meanwhile either.
+    await this.#migrating;
     if (this.#isUnusable) {
       await this.#stopped.promise;
     }
@@ -164,6 +170,10 @@ export class RedisWatch implements Service {
     if (schema === undefined || schema === String(SCHEMA_VERSION)) {
       return undefined;
     }
+    if (schema === MIGRATED_SCHEMA) {
+      this.#migrating ??= this.#migrate().finally(() => (this.#migrating = undefined));
+      return `the data in Redis are brought from schema ${schema} to ${SCHEMA_VERSION}`;
+    }
     const trouble = `the data in Redis have schema ${schema}, this scheduler knows ${SCHEMA_VERSION}`;
     if (!this.#isUnusable) {
       const { logger, address, prefix } = this.#params;
@@ -176,6 +186,14 @@ export class RedisWatch implements Service {
       this.#giveUp();
     }
     return trouble;
+  }
+
+  /** What was cut short is gone on with at the next look. */
+  async #migrate(): Promise<void> {
+    const { logger, migrate, address } = this.#params;
+    await migrate().catch((error: unknown) => {
+      logger.error('the data in Redis could not be brought to another schema; again soon', { redis: address, error });
+    });
   }
 
   #giveUp(): void {

@@ -136,10 +136,11 @@ class Upgrade {
 
   /** As a later version may write it: with a field that an earlier one does not know. */
   async addField({ id }: Submission, field: string, value: unknown): Promise<void> {
-    const key = `orc:p:{default}:j:${String(id).split(':')[1]}`;
+    const ulid = String(id).split(':')[1] ?? '';
+    const key = 'orc:p:{default}:specs';
     const { redisClient } = this.cluster;
-    const spec = JSON.parse((await redisClient.hget(key, 'spec')) ?? '') as Record<string, unknown>;
-    await redisClient.hset(key, 'spec', JSON.stringify({ ...spec, [field]: value }));
+    const spec = JSON.parse((await redisClient.hget(key, ulid)) ?? '') as Record<string, unknown>;
+    await redisClient.hset(key, ulid, JSON.stringify({ ...spec, [field]: value }));
   }
 
   async versions(reader: SchedulerSeat): Promise<Record<string, string>> {

@@ -17,7 +17,7 @@ describe('toCallFailure', () => {
     ["OOM command not allowed when used memory > 'maxmemory'.", StoreFullError],
     ['STALE_OP call 1 arrives after call 2 of the same client', StaleCallError],
     ['STALE_EPOCH epoch 1 is below that of the gate', StaleEpochError],
-    ['SCHEMA this pool has schema version 2, the caller knows 1', SchemaMismatchError],
+    ['SCHEMA this pool has schema version 3, the caller knows 2', SchemaMismatchError],
     ['NOAUTH Authentication required.', StoreUnavailableError],
   ])('makes an error of its own of "%s"', (message, expected) => {
     const failure = toCallFailure('enqueue in pool "p"', reply(message));

@@ -18,6 +18,8 @@ export interface PoolScriptDefinition<Params, Reply> {
   /** ARGV[4] and on; 1 to 3 are the schema's version, the client and the number. */
   args(params: Params): ScriptArgument[];
   reply(raw: unknown, params: Params): Reply;
+  /** Version of the schema that the pool must have. Default `SCHEMA_VERSION`. */
+  schema?(params: Params): string;
   /** Bulk strings arrive as `Buffer`. Default false. */
   binary?: boolean;
 }
@@ -35,7 +37,10 @@ export function definePoolScript<Params, Reply>(
     name: definition.name,
     lua: definition.lua,
     keys: ({ call }) => [call.base],
-    args: ({ call, params }) => [SCHEMA_VERSION, call.clientId, call.number, ...definition.args(params)],
+    args: ({ call, params }) => {
+      const schema = definition.schema?.(params) ?? SCHEMA_VERSION;
+      return [schema, call.clientId, call.number, ...definition.args(params)];
+    },
     reply: (raw, { params }) => definition.reply(raw, params),
     binary: definition.binary ?? false,
   });

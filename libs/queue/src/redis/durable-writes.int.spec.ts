@@ -11,7 +11,7 @@ import { CALL_TIMEOUT_MS } from './pool-calls.js';
 import { RedisQueueStore } from './redis-queue-store.js';
 
 const base = queueKeys().pool('default');
-const jobKey = (ulid: string): string => `${base}j:${ulid}`;
+const jobsKey = `${base}jobs`;
 const ends: (() => unknown)[] = [];
 
 async function aServer(options: TestRedisOptions = {}): Promise<TestRedis> {
@@ -58,7 +58,7 @@ describe('durability replica:1', () => {
 
     for (const job of jobs) {
       await store.enqueue('default', [job]);
-      expect(await probe.exists(jobKey(job.ulid))).toBe(1);
+      expect(await probe.hexists(jobsKey, job.ulid)).toBe(1);
     }
   });
 
@@ -72,7 +72,7 @@ describe('durability replica:1', () => {
     await expect(store.enqueue('default', [job])).rejects.toThrow(DurabilityUnknownError);
 
     expect(performance.now() - began).toBeLessThan(CALL_TIMEOUT_MS);
-    expect(await master.client().exists(jobKey(job.ulid))).toBe(1);
+    expect(await master.client().hexists(jobsKey, job.ulid)).toBe(1);
     await replica.signal('SIGCONT');
     expect(await store.enqueue('default', [job])).toMatchObject([{ ulid: job.ulid, repeated: true }]);
     expect(await store.counts('default')).toMatchObject({ queued: 1 });
@@ -101,9 +101,9 @@ describe('durability replica:1', () => {
 
     expect(reply).toMatchObject({ ulid: job.ulid, repeated: false });
     expect(waits).toBe(2);
-    expect(await master.client().exists(jobKey(job.ulid))).toBe(1);
-    expect(await next.master.client().exists(jobKey(job.ulid))).toBe(1);
-    expect(await next.replica.client().exists(jobKey(job.ulid))).toBe(1);
+    expect(await master.client().hexists(jobsKey, job.ulid)).toBe(1);
+    expect(await next.master.client().hexists(jobsKey, job.ulid)).toBe(1);
+    expect(await next.replica.client().hexists(jobsKey, job.ulid)).toBe(1);
   });
 
   it('asks once for all that were written meanwhile', async () => {
@@ -128,7 +128,7 @@ describe('durability disk', () => {
 
     await server.signal('SIGKILL');
     await server.restart();
-    expect(await server.client().exists(jobKey(job.ulid))).toBe(1);
+    expect(await server.client().hexists(jobsKey, job.ulid)).toBe(1);
   });
 
   it.each([
@@ -148,7 +148,7 @@ describe('durability disk', () => {
     }
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect(error).toMatchObject({ mayHaveExecuted: false, message: expect.stringContaining(setting) as string });
-    expect(await server.client().exists(jobKey(job.ulid))).toBe(0);
+    expect(await server.client().hexists(jobsKey, job.ulid)).toBe(0);
   });
 });
 

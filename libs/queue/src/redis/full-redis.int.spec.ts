@@ -31,7 +31,8 @@ describe('a full Redis', () => {
 
     await expect(q.store.enqueue(q.pool, jobs)).rejects.toThrow(StoreFullError);
 
-    expect(await q.redis.exists(...jobs.map((job) => `${q.base}j:${job.ulid}`), `${q.base}b:late`)).toBe(0);
+    expect(await q.redis.hmget(`${q.base}jobs`, ...jobs.map(({ ulid }) => ulid))).toEqual(jobs.map(() => null));
+    expect(await q.redis.exists(`${q.base}b:late`)).toBe(0);
     expect(await q.redis.zcard(`${q.base}queued`)).toBe(8);
   });
 

@@ -191,11 +191,11 @@ describe('numbered calls of a client', () => {
   });
 
   it('are refused by a pool of another version of the schema, which is not touched', async () => {
-    await q.redis.hset(`${q.base}calls`, 'schema', '2');
+    await q.redis.hset(`${q.base}calls`, 'schema', '3');
 
     await expect(q.store.enqueue(q.pool, [aJob()])).rejects.toThrow(SchemaMismatchError);
-    await expect(q.store.claim(q.pool, [])).rejects.toThrow('this pool has schema version 2, the caller knows 1');
-    expect(await q.redis.hgetall(`${q.base}calls`)).toEqual({ schema: '2' });
+    await expect(q.store.claim(q.pool, [])).rejects.toThrow('this pool has schema version 3, the caller knows 2');
+    expect(await q.redis.hgetall(`${q.base}calls`)).toEqual({ schema: '3' });
   });
 
   it('survive a restart of Redis, which has forgotten the scripts', async () => {

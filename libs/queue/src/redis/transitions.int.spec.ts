@@ -35,7 +35,7 @@ describe('the transitions of a job', () => {
   /** Makes a job of which one attempt has been accepted, failed, and lets it be run again (`losses` before that). */
   async function runAgain(losses: number): Promise<Subject> {
     const job = await q.run(aJob({ attempts: 2, maxWorkerLosses: 3 }));
-    await q.redis.hset(`${q.base}j:${job.ulid}`, 'losses', losses);
+    await q.patch(job.ulid, { losses: losses });
     return { ulid: job.ulid, attempt: job };
   }
 

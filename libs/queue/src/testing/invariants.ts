@@ -2,6 +2,7 @@ import { FINAL_STATES, JOB_STATES, type JobRule } from '@orchestrator/core';
 import type { Redis } from 'ioredis';
 
 import { HISTORY_LIMIT, type QueueKeys } from '../keys.js';
+import { parseRecord } from '../redis/reads/record-text.js';
 
 type Hash = Record<string, string>;
 
@@ -11,6 +12,9 @@ const OF_THE_POOL = new Set([
   'awaited',
   'unsure',
   'seq',
+  'jobs',
+  'specs',
+  'ends',
   'gates',
   'dying',
   'orders',
@@ -29,6 +33,8 @@ interface Snapshot {
   /** Names below the base. */
   names: string[];
   jobs: Map<string, Hash>;
+  /** What lies beside the records, by key. */
+  beside: Map<string, string[]>;
   indexes: Map<string, Map<string, number>>;
   owners: Map<string, Set<string>>;
   batches: Map<string, Hash>;
@@ -47,6 +53,7 @@ export async function assertQueueInvariants(redis: Redis, keys: QueueKeys, pool:
     ...(await checkRecovery(redis, snapshot.base)),
     ...checkOrders(snapshot, await redis.hkeys(`${snapshot.base}orders`)),
     ...checkBatches(snapshot),
+    ...checkBeside(snapshot, await redis.hgetall(`${snapshot.base}jobs`)),
     ...checkKeys(snapshot),
     ...(await checkLists(redis, snapshot)),
     ...(await checkOutputs(redis, snapshot)),
@@ -77,7 +84,13 @@ async function take(redis: Redis, base: string): Promise<Snapshot> {
   for (const name of below('s:')) {
     owners.set(name.slice(2), new Set(await redis.zrange(base + name, '0', '-1')));
   }
-  return { base, names: [...new Set(names)], jobs: await hashes('j:'), indexes, owners, batches: await hashes('b:') };
+  const records = Object.entries(await redis.hgetall(`${base}jobs`));
+  const jobs = new Map(records.map(([ulid, text]): [string, Hash] => [ulid, parseRecord(text) ?? { corrupt: text }]));
+  const beside = new Map<string, string[]>();
+  for (const name of ['specs', 'ends']) {
+    beside.set(name, await redis.hkeys(base + name));
+  }
+  return { base, names: [...new Set(names)], jobs, beside, indexes, owners, batches: await hashes('b:') };
 }
 
 function checkJobs({ jobs, indexes }: Snapshot): string[] {
@@ -178,10 +191,24 @@ function checkBatches({ jobs, batches }: Snapshot): string[] {
   );
 }
 
+/** Each job has its spec, those that ended with more than a letter says have that, and nobody else has either. */
+function checkBeside({ jobs, beside }: Snapshot, texts: Hash): string[] {
+  const specs = new Set(beside.get('specs'));
+  const ends = new Set(beside.get('ends'));
+  const says = (ulid: string): boolean => /^[a-z]+ \d+e\|/.test(texts[ulid] ?? '');
+  return [
+    ...[...jobs.keys()].filter((ulid) => !specs.has(ulid)).map((ulid) => `job ${ulid} has no spec`),
+    ...[...specs].filter((ulid) => !jobs.has(ulid)).map((ulid) => `there is a spec of ${ulid} and no record`),
+    ...[...new Set([...jobs.keys(), ...ends])]
+      .filter((ulid) => ends.has(ulid) !== says(ulid))
+      .map((ulid) => `job ${ulid} has ${ends.has(ulid) ? 'an' : 'no'} end beside the record "${texts[ulid]}"`),
+  ];
+}
+
 function checkKeys({ names, jobs }: Snapshot): string[] {
   return names
     .filter((name) => {
-      const owner = /^[jho]:([^:]+)/.exec(name)?.[1];
+      const owner = /^[ho]:([^:]+)/.exec(name)?.[1];
       const known = INDEXES.includes(name) || OF_THE_POOL.has(name) || name.startsWith('s:') || name.startsWith('b:');
       return owner === undefined ? !known : !jobs.has(owner);
     })

@@ -4,10 +4,12 @@ import type { Redis } from 'ioredis';
 
 import { type QueueKeys, queueKeys } from '../keys.js';
 import type { PoolScript } from '../redis/define-pool-script.js';
+import { parseRecord } from '../redis/reads/record-text.js';
 import { RedisQueueStore } from '../redis/redis-queue-store.js';
 import { type ClaimedJob, type ClaimWant, type NewJob, RECOVERY_MIN_MS } from '../store.js';
 import { aJob } from './a-job.js';
 import { assertQueueInvariants } from './invariants.js';
+import { patchRecord } from './patch-record.js';
 
 /** What one test works with: a pool and keys of its own on the file's Redis. */
 export interface QueueSetup {
@@ -27,7 +29,10 @@ export interface QueueSetup {
   add(...jobs: NewJob[]): Promise<Ulid[]>;
   /** Opens the session's gate, enqueues the job and claims the head of the queue. */
   run(job?: NewJob, session?: string): Promise<ClaimedJob>;
+  /** The job's fields as keys.ts names them, with `spec` and `end`; without those that are empty. */
   record(ulid: string): Promise<Record<string, string>>;
+  /** Writes over some of them. */
+  patch(ulid: string, fields: Readonly<Record<string, string | number>>): Promise<void>;
   state(ulid: string): Promise<JobState | undefined>;
   /** Lines of the events so far, oldest first. */
   events(): Promise<string[]>;
@@ -86,6 +91,10 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
     }
     return jobs.map((job) => job.ulid);
   };
+  const record = async (ulid: string): Promise<Record<string, string>> => {
+    const [text, spec, end] = await Promise.all(['jobs', 'specs', 'ends'].map((name) => redis.hget(base + name, ulid)));
+    return { ...parseRecord(text ?? ''), ...(spec === null ? {} : { spec }), ...(end === null ? {} : { end }) };
+  };
   const now = async (): Promise<number> => {
     const [seconds, micros] = await redis.time();
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
@@ -107,8 +116,9 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
       const { jobs } = await store.claim(pool, [aWant(session)]);
       return jobs[0] as ClaimedJob;
     },
-    record: (ulid) => redis.hgetall(`${base}j:${ulid}`),
-    state: async (ulid) => ((await redis.hget(`${base}j:${ulid}`, 'state')) ?? undefined) as JobState | undefined,
+    record,
+    patch: (ulid, fields) => patchRecord(redis, base, ulid, fields),
+    state: async (ulid) => (await record(ulid))['state'] as JobState | undefined,
     events: async () => {
       const entries = await redis.xrange(`${base}events`, '-', '+');
       return entries.flatMap(([, fields]) => (fields[1] as string).split('\n'));
@@ -116,7 +126,7 @@ function setup(server: TestRedis, redis: Redis, prefix: string): QueueSetup {
     makeDue: async () => {
       for (const [i, ulid] of (await redis.zrange(`${base}scheduled`, '0', '-1')).entries()) {
         await redis.zadd(`${base}scheduled`, i + 1, ulid);
-        await redis.hset(`${base}j:${ulid}`, 'due', i + 1);
+        await patchRecord(redis, base, ulid, { due: i + 1 });
       }
     },
     moveServer: async () => {

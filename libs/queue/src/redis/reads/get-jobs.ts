@@ -1,8 +1,12 @@
-import type { Job } from '@orchestrator/core';
+import { type Job, toJobId } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
 
+import { CorruptRecordError } from '../../errors.js';
 import { parseJob } from './job-record.js';
 import { pipelined } from './pipelined.js';
+import { type JobFields, parseRecord } from './record-text.js';
+
+type Texts = (string | null)[];
 
 /**
  * Reads whole jobs, in the order asked for; undefined for what is not there.
@@ -17,14 +21,21 @@ export async function getJobs(
   if (ulids.length === 0) {
     return [];
   }
-  const answers = await pipelined(redis, (pipeline) => {
-    for (const ulid of ulids) {
-      pipeline.hgetall(`${base}j:${ulid}`).lrange(`${base}h:${ulid}`, 0, -1);
-    }
-  });
+  // Not a transaction, which a full Redis refuses. The record first: what it says has its end beside it by then.
+  const [records, specs, ends, ...histories] = (await pipelined(redis, (pipeline) => {
+    pipeline.hmget(`${base}jobs`, ...ulids).hmget(`${base}specs`, ...ulids).hmget(`${base}ends`, ...ulids);
+    ulids.forEach((ulid) => pipeline.lrange(`${base}h:${ulid}`, 0, -1));
+  })) as [Texts, Texts, Texts, ...string[][]];
   return ulids.map((ulid, i) => {
-    const hash = answers[2 * i] as Record<string, string>;
-    const history = answers[2 * i + 1] as string[];
-    return Object.keys(hash).length === 0 ? undefined : parseJob({ pool, ulid }, hash, history);
+    const [record, spec, end] = [records[i], specs[i] ?? '', ends[i] ?? ''];
+    return record ? parseJob({ pool, ulid }, toFields({ pool, ulid }, record, spec, end), histories[i] ?? []) : undefined;
   });
+}
+
+function toFields({ pool, ulid }: { pool: string; ulid: string }, record: string, spec: string, end: string): JobFields {
+  const fields = parseRecord(record);
+  if (fields === undefined) {
+    throw new CorruptRecordError(`job ${toJobId(pool, ulid)} has the record "${record.slice(0, 60)}": expected five parts`);
+  }
+  return end === '' ? { ...fields, spec } : { ...fields, spec, end };
 }

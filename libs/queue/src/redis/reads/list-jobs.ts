@@ -6,9 +6,9 @@ import { type JobFilter, type JobPage, MAX_BATCH, MAX_PAGE_BYTES, MAX_SCAN, type
 import { type BoundedRead, type CreatedJob, CreatedWalk } from './created-walk.js';
 import { getJobs } from './get-jobs.js';
 import { formatCursor, parseCursor } from './page-cursor.js';
-import { pipelined } from './pipelined.js';
 import { readBytes, type ReadablePiece, toPieces } from './record-bytes.js';
 import { parseObject } from './record-fields.js';
+import { parseRecord } from './record-text.js';
 
 export interface ListJobsParams {
   redis: RedisClient;
@@ -106,15 +106,10 @@ async function preselect(params: ListJobsParams, base: string, created: CreatedJ
   if (created.length === 0 || (states === undefined && batchId === undefined)) {
     return created;
   }
-  const records = (await params.read('reading the states of jobs', () =>
-    pipelined(params.redis, (pipeline) => {
-      for (const { ulid } of created) {
-        pipeline.hmget(`${base}j:${ulid}`, 'state', 'rule');
-      }
-    }),
-  )) as (string | null)[][];
+  const ulids = created.map(({ ulid }) => ulid);
+  const records = await params.read('reading the states of jobs', () => params.redis.hmget(`${base}jobs`, ...ulids));
   return created.filter((_, i) => {
-    const [state, rule] = records[i] ?? [];
+    const { state, rule } = parseRecord(records[i] ?? '') ?? {};
     const isWanted = states === undefined || states.some((wanted) => wanted === state);
     const batch = (parseObject(rule ?? '') as JobRule | undefined)?.batchId;
     return isWanted && (batchId === undefined || batch === batchId);

@@ -3,6 +3,7 @@ import type { RedisClient } from '@orchestrator/redis';
 
 import { MAX_BATCH, MAX_OWNED, type PendingOrder } from '../../store.js';
 import { pipelined } from './pipelined.js';
+import { parseRecord } from './record-text.js';
 
 /** Jobs in each state. One moment's picture. */
 export async function countStates(redis: RedisClient, base: string): Promise<Record<JobState, number>> {
@@ -61,14 +62,11 @@ export async function readPendingOrders(
     return [];
   }
   const wanted = new Set(sessions);
-  const records = (await pipelined(redis, (pipeline) => {
-    for (const ulid of ulids) {
-      pipeline.hmget(`${base}j:${ulid}`, 'state', 'cancel', 'session', 'attempt', 'fence');
-    }
-  })) as (string | null)[][];
-  return records.flatMap(([state, cancel, session, attemptId, fence], i) =>
-    state === 'running' && cancel && session && attemptId && wanted.has(session)
+  const records = await redis.hmget(`${base}jobs`, ...ulids);
+  return records.flatMap((text, i) => {
+    const { state, cancel, session, attempt: attemptId, fence } = (text && parseRecord(text)) || {};
+    return state === 'running' && cancel && session && attemptId && wanted.has(session)
       ? [{ ulid: ulids[i] as Ulid, session, attemptId, fence: Number(fence), order: 'cancel' as const }]
-      : [],
-  );
+      : [];
+  });
 }

@@ -46,13 +46,13 @@ describe('reads of jobs', () => {
 
     it('rejects with the name of a record that is damaged', async () => {
       const [ulid = ''] = await q.add(aJob());
-      const spec = await q.redis.hget(`${q.base}j:${ulid}`, 'spec');
-      await q.redis.hset(`${q.base}j:${ulid}`, 'spec', '{"na');
+      const spec = await q.redis.hget(`${q.base}specs`, ulid);
+      await q.patch(ulid, { spec: '{"na' });
 
       await expect(q.store.getJobs(q.pool, [ulid])).rejects.toThrow(CorruptRecordError);
       await expect(q.store.getJobs(q.pool, [ulid])).rejects.toThrow(ulid);
 
-      await q.redis.hset(`${q.base}j:${ulid}`, 'spec', spec ?? '');
+      await q.patch(ulid, { spec: spec ?? '' });
     });
   });
 
@@ -170,13 +170,13 @@ describe('reads of jobs', () => {
 
     it('leaves out a damaged record and shows all others', async () => {
       const ulids = await q.add(...someJobs(3));
-      const key = `${q.base}j:${ulids[1]}`;
-      const created = await q.redis.hget(key, 'created');
-      await q.redis.hset(key, 'created', 'yesterday');
+      const damaged = ulids[1] as string;
+      const { created = '' } = await q.record(damaged);
+      await q.patch(damaged, { created: 'yesterday' });
 
       expect(await listAll({}, 10)).toEqual([ulids[2], ulids[0]].map((ulid) => `${q.pool}:${ulid}`));
 
-      await q.redis.hset(key, 'created', created ?? '');
+      await q.patch(damaged, { created });
     });
 
     it('looks at a bounded number of records and says where to go on', async () => {

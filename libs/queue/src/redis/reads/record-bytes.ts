@@ -25,7 +25,7 @@ export async function readBytes(
   const lengths = (await read('reading the sizes of jobs', () =>
     pipelined(redis, (pipeline) => {
       for (const { ulid } of jobs) {
-        pipeline.hstrlen(`${base}j:${ulid}`, 'spec').hstrlen(`${base}j:${ulid}`, 'end');
+        pipeline.hstrlen(`${base}specs`, ulid).hstrlen(`${base}ends`, ulid);
       }
     }),
   )) as number[];

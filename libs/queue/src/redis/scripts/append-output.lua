@@ -7,6 +7,7 @@
 -- in a lost tail: to be sent again when its worker has said that it holds it), "stale" and 0, or "foreign" and 0: the
 -- attempt holds its job, and is another session's.
 --- @include pool
+--- @include record
 --- @include lost
 --- @include output
 local cap, session, worker = num(), arg(), arg()
@@ -15,12 +16,10 @@ for _ = 1, (#ARGV - 6) / 7 do
   local ulid, attempt, fence, stream, offset, sequence, data = arg(), arg(), num(), arg(), num(), arg(), arg()
   local job = holders[ulid]
   if not job then
-    local v = redis.call('HMGET', jobKey(ulid), 'state', 'attempt', 'starts', 'outputs', 'fence', 'session', 'worker')
-    job = { ulid = ulid, state = v[1], attempt = v[2], starts = tonumber(v[3]) or 0, outputs = v[4] or '',
-      fence = tonumber(v[5]) or 0, session = v[6] or '', worker = v[7] or '' }
+    job = load(ulid)
     holders[ulid] = job
   end
-  local isHeld = job.state == 'running' and job.attempt == attempt
+  local isHeld = job and job.state == 'running' and job.attempt == attempt
   if isHeld and (session ~= '' and session ~= job.session or worker ~= '' and worker ~= job.worker) then
     reply[#reply + 1] = 'foreign'
     reply[#reply + 1] = 0

@@ -49,7 +49,7 @@ describe('claim', () => {
 
   it('gives each job its own spec, also where somebody else wrote one over several lines', async () => {
     const [odd, plain] = await q.add(aJob({ spec: { argv: ['a'] } }), aJob({ spec: { argv: ['b'] } }));
-    await q.redis.hset(`${q.base}j:${odd}`, 'spec', '{\n  "name": "odd",\n  "argv": ["a"]\n}');
+    await q.patch(odd as string, { spec: '{\n  "name": "odd",\n  "argv": ["a"]\n}' });
 
     const { jobs } = await q.store.claim(q.pool, [aWant('a', { max: 2 })]);
 
@@ -108,7 +108,7 @@ describe('claim', () => {
   it('gives what was lost twice only to a free slot, and passes it over for the rest', async () => {
     const [suspect, ...others] = someJobs(4);
     await q.add(suspect as never, ...others);
-    await q.redis.hset(`${q.base}j:${suspect?.ulid}`, LOST_TWICE);
+    await q.patch(suspect?.ulid as string, LOST_TWICE);
 
     const prefetched = await q.store.claim(q.pool, [aWant('a', { max: 2, free: 0 })]);
     const free = await q.store.claim(q.pool, [aWant('a', { max: 1, free: 1 })]);
@@ -120,7 +120,7 @@ describe('claim', () => {
   it('takes out of the order what it gave and nothing else, whatever it passed over', async () => {
     const jobs = await q.add(...someJobs(6));
     for (const ulid of [jobs[0], jobs[3]]) {
-      await q.redis.hset(`${q.base}j:${ulid}`, LOST_TWICE);
+      await q.patch(ulid as string, LOST_TWICE);
     }
 
     const { jobs: given, queued } = await q.store.claim(q.pool, [aWant('a', { max: 3, free: 0 })]);
@@ -142,7 +142,7 @@ describe('claim', () => {
   it('looks behind no more than a bounded number of jobs that it may not prefetch', async () => {
     const jobs = await q.add(...someJobs(400));
     for (const ulid of jobs) {
-      await q.redis.hset(`${q.base}j:${ulid}`, LOST_TWICE);
+      await q.patch(ulid as string, LOST_TWICE);
     }
     await q.add(aJob());
 
@@ -171,7 +171,7 @@ describe('claim', () => {
     const large = (bytes: number) => aJob({ spec: { stdin: 'x'.repeat(bytes) } });
     const [first] = await q.add(aJob(), large(MAX_CLAIM_BYTES / 2), large(MAX_CLAIM_BYTES / 3), large(400_000));
     const beyond = { name: 'beyond', command: 'true', stdin: 'x'.repeat(MAX_CLAIM_BYTES) };
-    await q.redis.hset(`${q.base}j:${first}`, 'spec', JSON.stringify(beyond)); // no job of today gets that large
+    await q.patch(first as string, { spec: JSON.stringify(beyond) }); // no job of today gets that large
 
     const sizes = [];
     for (let i = 0; i < 4; i++) {
@@ -219,7 +219,7 @@ describe('claim', () => {
     const job = await q.run();
     const future = job.fence + 1_000_000;
     await q.store.giveBack(q.pool, [returned(job)]);
-    await q.redis.hset(`${q.base}j:${job.ulid}`, 'fence', future);
+    await q.patch(job.ulid, { fence: future });
 
     const again = await q.run(aJob({ priority: -1 }));
 

@@ -12,6 +12,7 @@
 --   The id of an attempt is the claim's id, a point and the job's position in the answer, from 0.
 -- States: scheduled -> queued, queued -> running.
 --- @include pool
+--- @include record
 --- @include job
 --- @include due
 --- @include recovery

@@ -8,20 +8,22 @@
 --   from 0, state, time of creation in ms, 1 when it was there before.
 -- States: (none) -> queued | scheduled.
 --- @include pool
+--- @include record
 --- @include job
 
 local WIDTH = 4
 local NO_OPTIONS = {}
+local SMALL_SPEC = 4096 -- the size of a larger one is in the record: a claim reads no more than it may answer
 local count = num()
 local seq = repeated and 0 or call('INCRBY', base .. 'seq', count) - count
-local reply, created, keys, added = { now }, {}, {}, {}
+local reply, created, ulids, specs = { now }, {}, {}, {}
 local queued, scheduled = listOf(adds, base .. 'queued'), listOf(adds, base .. 'scheduled')
+local times = ' ' .. nowText .. ' '
 
 for i = 1, count do
-  keys[i] = jobKey(ARGV[cursor + (i - 1) * WIDTH + 1])
+  ulids[i] = ARGV[cursor + (i - 1) * WIDTH + 1]
 end
--- Nearly always all of them are new: one look then is enough.
-local allNew = not repeated and call('EXISTS', unpack(keys)) == 0
+fetchRecords(ulids)
 
 local function except(position, state, at, wasThere)
   local n = #reply
@@ -29,31 +31,29 @@ local function except(position, state, at, wasThere)
 end
 
 for i = 1, count do
-  local at, key = cursor + (i - 1) * WIDTH, keys[i]
-  local ulid, spec, rule, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local there = not (allNew and not added[key]) and call('HMGET', key, 'state', 'created')
-  if there and (there[1] or repeated) then
-    except(i - 1, there[1] or 'queued', tonumber(there[2]) or now, 1)
+  local at, ulid = cursor + (i - 1) * WIDTH, ulids[i]
+  local spec, rule, more = ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local there = load(ulid)
+  if there or repeated then
+    except(i - 1, there and there.state or 'queued', there and tonumber(there.created) or now, 1)
   else
     local options = more == '' and NO_OPTIONS or cjson.decode(more)
     local priority, due = options.priority or 0, options.delayMs and now + options.delayMs or options.runAtMs
+    local rare = priority ~= 0 and 'priority=' .. int(priority) or ''
+    if #spec > SMALL_SPEC then
+      rare = rare .. (rare == '' and '' or ' ') .. 'bytes=' .. #spec
+    end
     local state = 'queued'
     if due and due > now then
       state = 'scheduled'
-      call('HSET', key, 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created', nowText, 'due',
-        int(due), 'why', 'delay')
+      writeRecord(ulid, 'scheduled||-' .. times .. '-|' .. rare .. (rare == '' and '' or ' ') .. 'due=' .. int(due) .. ' why=delay|' .. rule)
       local n = #scheduled
       scheduled[n + 1], scheduled[n + 2] = int(due), ulid
       event(state, ulid, 0, nil, int(due))
       except(i - 1, state, now, 0)
     else
       local place = format('%d', (1000 - priority) * PLACES + seq + i)
-      if rule == '' and priority == 0 then
-        call('HSET', key, 'spec', spec, 'state', state, 'created', nowText, 'place', place, 'queued', nowText)
-      else
-        call('HSET', key, 'spec', spec, 'rule', rule, 'state', state, 'priority', priority, 'created', nowText, 'place',
-          place, 'queued', nowText)
-      end
+      writeRecord(ulid, 'queued||' .. place .. times .. nowText .. '|' .. rare .. '|' .. rule)
       local n = #queued
       queued[n + 1], queued[n + 2] = place, ulid
       lines[#lines + 1] = 'queued ' .. ulid .. ' 0 -'
@@ -63,12 +63,14 @@ for i = 1, count do
       countBatch(batch, state, 1)
       countBatch(batch, 'kept', 1)
     end
-    added[key] = true
+    specs[#specs + 1] = ulid
+    specs[#specs + 1] = spec
     created[#created + 1] = ulid
   end
 end
 
 if #created > 0 then
+  setAll(base .. 'specs', specs)
   call('XADD', base .. 'created', '*', 'u', table.concat(created, ' '))
 end
 flush()

@@ -106,7 +106,7 @@ describe('give back', () => {
     'cancels what was to be cancelled when the reason is %s',
     async (reason) => {
       const job = await q.run();
-      await q.redis.hset(`${q.base}j:${job.ulid}`, 'cancel', 1);
+      await q.patch(job.ulid, { cancel: 1 });
       await q.redis.hset(`${q.base}orders`, job.ulid, 'cancel');
 
       await q.store.giveBack(q.pool, [returned(job, { reason, started: true })]);

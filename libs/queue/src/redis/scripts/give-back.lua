@@ -5,6 +5,7 @@
 -- Returns for each: accepted | repeated | stale.
 -- States: running -> queued, or cancelled where that was asked for; a loss also -> scheduled | failed.
 --- @include pool
+--- @include record
 --- @include job
 
 local reply = {}

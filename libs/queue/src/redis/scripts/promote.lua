@@ -4,6 +4,7 @@
 -- Returns: jobs moved, jobs queued, ms until the next is due ('' when none waits).
 -- States: scheduled -> queued.
 --- @include pool
+--- @include record
 --- @include job
 --- @include due
 

@@ -24,7 +24,8 @@ describe('purge', () => {
     await q.store.settle(q.pool, [failure(job, { output: [aChunk(job, 'first')] })]);
     const [again] = (await q.store.claim(q.pool, [aWant('session-a')])).jobs;
     await q.store.settle(q.pool, again ? [success(again, { output: [aChunk(again, 'second')] })] : []);
-    expect(await q.redis.keys(`${q.base}?:${job.ulid}*`)).toHaveLength(6);
+    expect(await q.redis.keys(`${q.base}?:${job.ulid}*`)).toHaveLength(5);
+    expect(await q.redis.hkeys(`${q.base}ends`)).toEqual([]); // a letter in the record says it
 
     expect(await q.store.purge(q.pool, [job.ulid])).toEqual(['purged']);
 

@@ -7,6 +7,7 @@
 -- running -> queued, scheduled (a wait after a second loss), failed (worker_lost), cancelled (where that was asked).
 -- Returns {remaining, then for each job moved: ULID, worker, "1" if it counts as a loss, state}.
 --- @include pool
+--- @include record
 --- @include job
 local STEP = 100 -- with all their indexes: a few ms
 local GOLDEN = 0.6180339887 -- spreads one random number over many jobs
@@ -17,7 +18,9 @@ redis.call('HSETNX', base .. 'dying', session, int(losses))
 local left = tonumber(redis.call('HGET', base .. 'dying', session))
 
 local reply = { 0 }
-for i, ulid in ipairs(redis.call('ZRANGE', owned, 0, STEP - 1)) do
+local first = redis.call('ZRANGE', owned, 0, STEP - 1)
+fetchRecords(first)
+for i, ulid in ipairs(first) do
   local job = load(ulid)
   if not job or job.state ~= 'running' or job.session ~= session then
     push(removals, owned, ulid)

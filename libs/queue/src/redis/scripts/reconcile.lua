@@ -14,6 +14,7 @@
 -- 3 unsure: ask again}.
 -- Errors: STALE_EPOCH below the gate's epoch, or the session's death is being carried out; nothing is written.
 --- @include pool
+--- @include record
 --- @include job
 --- @include adopt
 --- @include recovery
@@ -31,14 +32,20 @@ redis.call('HSET', base .. 'gates', session, int(epoch))
 local inRecovery = #recoveryState(minimum) > 0
 local sure, unsure = {}, {}
 local reply = { 0, '0', 0 }
+local WIDTH = 5
+local named = {}
+for i = 1, count do
+  named[i] = ARGV[cursor + (i - 1) * WIDTH + 1]
+end
+fetchRecords(named)
 for _ = 1, count do
   local ulid, attempt, fence, start, how = arg(), arg(), num(), num(), arg()
-  local v = redis.call('HMGET', jobKey(ulid), 'state', 'session', 'attempt', 'cancel', 'fence')
-  local held = v[1] == 'running' and v[2] == session and v[3] == attempt
+  local job = load(ulid)
+  local held = job and job.state == 'running' and job.session == session and job.attempt == attempt
   if held then
-    redis.call('HSET', jobKey(ulid), 'epoch', int(epoch))
-  elseif how ~= '0' and v[1] and fence > (tonumber(v[5] or '') or 0) then
-    local job = load(ulid)
+    job.epoch = epoch
+    save(job)
+  elseif how ~= '0' then
     held = isLost(job, fence, session)
     if held then
       adopt(job, attempt, fence, session, worker, epoch, start)
@@ -49,7 +56,7 @@ for _ = 1, count do
     local list = inRecovery and how == '2' and unsure or sure
     list[#list + 1] = ulid
   end
-  reply[#reply + 1] = not held and 0 or (inRecovery and how == '2') and 3 or (v[4] and v[4] ~= '') and 2 or 1
+  reply[#reply + 1] = not held and 0 or (inRecovery and how == '2') and 3 or job.cancel ~= '' and 2 or 1
 end
 if #sure > 0 then
   redis.call('SREM', base .. 'unsure', unpack(sure))
@@ -59,17 +66,19 @@ if #unsure > 0 then
 end
 
 if isLast then
-  -- Walks all that it owns (its slots and a little prefetch): one small read each.
-  for _, ulid in ipairs(redis.call('ZRANGE', base .. 's:' .. session, 0, -1)) do
-    local v = redis.call('HMGET', jobKey(ulid), 'epoch', 'state', 'session')
-    if v[2] ~= 'running' or v[3] ~= session then
+  -- Walks all that it owns: its slots and a little prefetch.
+  local owned = redis.call('ZRANGE', base .. 's:' .. session, 0, -1)
+  fetchRecords(owned)
+  for _, ulid in ipairs(owned) do
+    local job = load(ulid)
+    if not job or job.state ~= 'running' or job.session ~= session then
       push(removals, base .. 's:' .. session, ulid)
-    elseif (tonumber(v[1]) or 0) < epoch then
+    elseif job.epoch < epoch then
       if reply[1] == STEP then
         reply[2] = '1'
         break
       end
-      release(load(ulid), false, 'unstarted')
+      release(job, false, 'unstarted')
       reply[1] = reply[1] + 1
     end
   end

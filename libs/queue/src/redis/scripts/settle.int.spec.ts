@@ -159,7 +159,9 @@ describe('settle', () => {
 
       await q.store.settle(q.pool, [failure(job, { exitCode: 9 })]);
 
-      expect(await q.record(job.ulid)).toMatchObject({ state: 'scheduled', why: 'backoff', failures: '1', place: '' });
+      const record = await q.record(job.ulid);
+      expect(record).toMatchObject({ state: 'scheduled', why: 'backoff', failures: '1' });
+      expect(record).not.toHaveProperty('place');
       const [start, fence, worker, , , outcome, detail] =
         (await q.redis.lindex(`${q.base}h:${job.ulid}`, 0))?.split('\t') ?? [];
       expect([start, fence, worker, outcome]).toEqual(['1', String(job.fence), 'worker-of-session-a', 'failed']);
@@ -200,7 +202,7 @@ describe('settle', () => {
 
     it('is not retried once it is to be cancelled, and its own end counts', async () => {
       const job = await q.run(aJob({ attempts: 5 }));
-      await q.redis.hset(`${q.base}j:${job.ulid}`, 'cancel', 1);
+      await q.patch(job.ulid, { cancel: 1 });
       await q.redis.hset(`${q.base}orders`, job.ulid, 'cancel');
 
       await q.store.settle(q.pool, [failure(job)]);
@@ -247,7 +249,7 @@ describe('settle', () => {
 
     it('does not overflow after a thousand failures', async () => {
       const job = await q.run(aJob({ attempts: 5_000, ...backoff({ factor: 10 }) }));
-      await q.redis.hset(`${q.base}j:${job.ulid}`, 'failures', 1_500);
+      await q.patch(job.ulid, { failures: 1_500 });
 
       await q.store.settle(q.pool, [failure(job)]);
 

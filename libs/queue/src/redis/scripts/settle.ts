@@ -3,6 +3,7 @@ import type { ScriptArgument } from '@orchestrator/redis';
 
 import type { Settlement, SettleVerdict } from '../../store.js';
 import { definePoolScript } from '../define-pool-script.js';
+import { END_LETTERS } from '../../keys.js';
 import * as lua from '../lua.js';
 import type { WithRandom } from './with-random.js';
 
@@ -35,8 +36,9 @@ export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgume
   const kinds = new Kinds();
   const jsons = new Jsons();
   const args: ScriptArgument[] = [];
+  let lines = '';
   for (const end of ends) {
-    args.push(end.ulid, end.attemptId, end.fence, kinds.positionOf(end), jsons.positionOf(end.end));
+    lines += `${end.ulid} ${end.attemptId} ${end.fence} ${kinds.positionOf(end)} ${jsons.positionOf(end)}\n`;
     if (end.outcome === 'failed') {
       const random = 'random' in end ? end.random : 0;
       args.push(Number(end.retryable), Number(end.wasFrozen), end.end.exitCode ?? '', random);
@@ -45,19 +47,22 @@ export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgume
       args.push(stream, offset, sequence, data);
     }
   }
-  return [outputCapBytes, ...kinds.args(), ...jsons.args(), ends.length, ...args];
+  return [outputCapBytes, ...kinds.args(), ...jsons.args(), lines, ...args];
 }
 
-/** The ends themselves as JSON: equal ones are sent once. */
+const LETTERS: ReadonlyMap<string, string> = new Map(Object.entries(END_LETTERS).map(([letter, json]) => [json, letter]));
+
+/** The ends themselves as JSON, or as the letter of it: equal ones are sent once. */
 class Jsons {
   readonly #positions = new Map<string, number>();
   #last: AttemptEnd | undefined;
   #lastPosition = 0;
 
   /** From 1. */
-  positionOf(end: AttemptEnd): number {
+  positionOf({ end, outcome }: Settlement): number {
     if (end !== this.#last) {
-      const json = JSON.stringify(end);
+      const text = JSON.stringify(end);
+      const json = (outcome === 'succeeded' ? LETTERS.get(text) : undefined) ?? text;
       this.#last = end;
       this.#lastPosition = this.#positions.get(json) ?? this.#positions.size + 1;
       this.#positions.set(json, this.#lastPosition);

@@ -166,7 +166,7 @@ describe('trim', () => {
     const ulids = await succeed(250, { retainMs: 0 });
     const starts = Array.from({ length: 20 }, (_, i) => i + 1).join(' ');
     for (const ulid of ulids) {
-      await q.redis.hset(`${q.base}j:${ulid}`, 'outputs', starts);
+      await q.patch(ulid, { outputs: starts });
     }
 
     expect(await q.store.trim(q.pool, KEEP_ALL)).toMatchObject({ jobs: 250 });

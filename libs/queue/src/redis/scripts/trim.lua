@@ -6,6 +6,7 @@
 -- succeeded, failed, cancelled, skipped -> nothing.
 -- Returns {jobs removed, outputs removed, "1" if there is more, then batches of which no record is left here, at most STEP}.
 --- @include pool
+--- @include record
 --- @include output
 --- @include remove
 local JOBS = 250 -- as many as a call settles at most: so retention keeps up with any rate
@@ -72,17 +73,23 @@ local function removeOutputs()
   end
 end
 
--- Whether no job of an entry is there any more. Where one lives, it is mostly the last or the first of them: each look at a
--- key costs, and so does each string that is cut out.
+-- Whether no job of an entry is there any more. Where one lives, it is mostly the last or the first of them: each look
+-- costs, and so does each string that is cut out.
 local function isDead(ulids)
-  if call('EXISTS', jobBase .. string.sub(ulids, -ULID)) == 1 or call('EXISTS', jobBase .. string.sub(ulids, 1, ULID)) == 1 then
+  if call('HEXISTS', jobsKey, sub(ulids, -ULID)) == 1 or call('HEXISTS', jobsKey, sub(ulids, 1, ULID)) == 1 then
     return false
   end
-  local keys = {}
+  local all = {}
   for ulid in string.gmatch(ulids, '%S+') do
-    keys[#keys + 1] = jobKey(ulid)
+    all[#all + 1] = ulid
   end
-  return call('EXISTS', unpack(keys)) == 0
+  fetchRecords(all)
+  for _, ulid in ipairs(all) do
+    if recordOf(ulid) then
+      return false
+    end
+  end
+  return true
 end
 
 -- Removes dead entries from `from` on, until it has looked at about `limit` jobs or STEP entries. Answers the last entry looked at, or nil

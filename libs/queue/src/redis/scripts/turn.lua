@@ -7,6 +7,7 @@
 -- States: as settle: running -> succeeded | failed | cancelled | scheduled | queued; as claim: scheduled -> queued,
 --   queued -> running.
 --- @include pool
+--- @include record
 --- @include job
 --- @include adopt
 --- @include output

@@ -1,4 +1,4 @@
--- Claims, for claim and turn. Needs includes/pool, includes/job, includes/due and includes/recovery.
+-- Claims, for claim and turn. Needs includes/pool, includes/record, includes/job, includes/due and includes/recovery.
 
 -- Reads the rest of ARGV, from the time that a recovery takes, as the header of claim.lua says. Answers the reply, and
 -- true where the pool is in recovery. Otherwise `flush` and `noteQueue` have to follow.
@@ -22,46 +22,52 @@ local function claimJobs()
     if redis.call('HGET', base .. 'gates', want.session) == want.epoch then
       want.jobs = listOf(owned, want.session)
       want.place = ' ' .. want.index
-      want.line = ' ' .. (want.worker ~= '' and want.worker or '-') .. ' ' .. want.session
+      local worker = want.worker ~= '' and want.worker or '-'
+      want.line = ' ' .. worker .. ' ' .. want.session
+      want.holder = ' ' .. want.session .. ' ' .. worker .. ' ' .. want.epoch .. ' '
       wants[#wants + 1] = want
     else
       refused[#refused + 1] = want.index
     end
   end
 
-  -- Whom the next job goes to, in turn; the turn begins anywhere (by the claim's random id). Free slots before prefetch:
-  -- the first `freeSlots` targets.
-  local turn = tonumber(string.sub(claim, 1, 6), 16) or 0
+  -- Whom the next job goes to. Free slots in turn, and before prefetch: the first `freeSlots` targets. The turn begins
+  -- anywhere (by the claim's random id). What is prefetched goes in one piece to whoever wants the most: a frame has its
+  -- price, whatever it carries.
+  local turn = tonumber(sub(claim, 1, 6), 16) or 0
   local targets = {}
-  local function addTargets(field)
-    local left = {}
-    for i = 1, #wants do
-      left[i] = wants[(i + turn) % #wants + 1]
-    end
-    local round = 1
-    while #left > 0 and #targets < most do
-      local more = {}
-      for _, want in ipairs(left) do
-        if want[field] >= round and #targets < most then
-          targets[#targets + 1] = want
-          more[#more + 1] = want
-        end
-      end
-      left, round = more, round + 1
-    end
-  end
-  for _, want in ipairs(wants) do
+  local left, round = {}, 1
+  for i = 1, #wants do
+    local want = wants[(i + turn) % #wants + 1]
+    left[i], want.turn = want, i
     want.free = math.min(want.free, want.max)
     want.prefetch = want.max - want.free
   end
-  addTargets('free')
+  while #left > 0 and #targets < most do
+    local more = {}
+    for _, want in ipairs(left) do
+      if want.free >= round and #targets < most then
+        targets[#targets + 1] = want
+        more[#more + 1] = want
+      end
+    end
+    left, round = more, round + 1
+  end
   local freeSlots = #targets
-  addTargets('prefetch')
+  table.sort(wants, function(a, b)
+    return a.prefetch > b.prefetch or a.prefetch == b.prefetch and a.turn < b.turn
+  end)
+  for _, want in ipairs(wants) do
+    for _ = 1, math.min(want.prefetch, most - #targets) do
+      targets[#targets + 1] = want
+    end
+  end
 
   promoteDue(most)
 
   -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
   local LOOK_AHEAD = 250
+  local NEW = 'queued||' -- how the record of a job begins that nobody held yet
   local again = {}
   local named, specs = {}, {}
   local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
@@ -71,46 +77,60 @@ local function claimJobs()
     local heads = call('ZRANGE', base .. 'queued', looked, looked + size - 1)
     looked = looked + #heads
     walking = #heads == size
+    fetchRecords(heads)
+    local chosen, read = {}, bytes
     for _, ulid in ipairs(heads) do
-      local key = jobKey(ulid)
-      local v = call('HMGET', key, 'state', 'rule', 'fence', 'spec')
-      if v[1] ~= 'queued' then
+      local text = records[ulid]
+      if not text or sub(text, 1, 7) ~= 'queued|' then
         taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
-      elseif given < freeSlots or not v[3] or (tonumber(call('HGET', key, 'losses')) or 0) < 2 then
-        local spec = v[4]
-        if given > 0 and bytes + #spec > mostBytes then
+      elseif sub(text, 1, 8) == NEW or given + #chosen < freeSlots or load(ulid).losses < 2 then
+        if string.find(text, 'bytes=', 1, true) then
+          read = read + load(ulid).bytes
+        end
+        if read > mostBytes and given + #chosen > 0 then
           walking = false
           break
         end
-        bytes = bytes + #spec
-        local want = targets[given + 1]
-        local fence, start = nowText, '1'
-        if v[3] then -- it was claimed before
-          local number = math.max((tonumber(v[3]) or 0) + 1, now)
-          local starts = (tonumber(call('HGET', key, 'starts')) or 0) + 1
-          fence, start = int(number), int(starts)
-          local n = #again
-          again[n + 1], again[n + 2], again[n + 3] = given, number, starts
-        end
-        local batch = ruleOf(v[2]).batchId
-        if batch then
-          countBatch(batch, 'queued', -1)
-          countBatch(batch, 'running', 1)
-        end
-        call('HSET', key, 'state', 'running', 'attempt', claim .. '.' .. given, 'session', want.session, 'worker',
-          want.worker, 'epoch', want.epoch, 'fence', fence, 'starts', start, 'started', nowText)
-        taken[#taken + 1] = ulid
-        local jobs = want.jobs
-        local last = #jobs
-        jobs[last + 1], jobs[last + 2] = given, ulid
-        running[2 * given + 1], running[2 * given + 2] = nowText, ulid
-        given = given + 1
-        lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
-        if string.find(spec, '\n', 1, true) then
-          spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
-        end
-        named[given], specs[given] = ulid .. want.place, spec
+        chosen[#chosen + 1] = ulid
       end
+    end
+    local found = #chosen > 0 and call('HMGET', base .. 'specs', unpack(chosen)) or {}
+    for i, ulid in ipairs(chosen) do
+      local text, spec = records[ulid], found[i] or ''
+      if given > 0 and bytes + #spec > mostBytes then
+        walking = false
+        break
+      end
+      bytes = bytes + #spec
+      local want = targets[given + 1]
+      local attempt, start = claim .. '.' .. given, '1'
+      if sub(text, 1, 8) == NEW then
+        writeRecord(ulid, 'running|' .. attempt .. ' ' .. nowText .. want.holder .. '1 ' .. nowText .. sub(text, 8))
+      else -- it was claimed before
+        local job = load(ulid)
+        job.state, job.attempt, job.session, job.worker = 'running', attempt, want.session, want.worker
+        job.epoch, job.fence, job.starts = tonumber(want.epoch), math.max(job.fence + 1, now), job.starts + 1
+        job.started, start = nowText, int(job.starts)
+        save(job)
+        local n = #again
+        again[n + 1], again[n + 2], again[n + 3] = given, job.fence, job.starts
+      end
+      local batch = ruleOf(ruleIn(text)).batchId
+      if batch then
+        countBatch(batch, 'queued', -1)
+        countBatch(batch, 'running', 1)
+      end
+      taken[#taken + 1] = ulid
+      local jobs = want.jobs
+      local last = #jobs
+      jobs[last + 1], jobs[last + 2] = given, ulid
+      running[2 * given + 1], running[2 * given + 2] = nowText, ulid
+      given = given + 1
+      lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
+      if string.find(spec, '\n', 1, true) then
+        spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
+      end
+      named[given], specs[given] = ulid .. want.place, spec
     end
   end
 

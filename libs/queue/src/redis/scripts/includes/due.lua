@@ -1,4 +1,4 @@
--- What is due goes back into the order, here and nowhere else. Needs includes/pool and includes/job.
+-- What is due goes back into the order, here and nowhere else. Needs includes/pool, includes/record and includes/job.
 
 -- Milliseconds until the next job is due, 0 when one is already, '' when none waits. Known after the first asking, as long
 -- as nothing is due.
@@ -19,23 +19,22 @@ local function promoteDue(limit)
   dueIn = nil
   local due = call('ZRANGE', base .. 'scheduled', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, limit)
   removals[base .. 'scheduled'] = due
+  fetchRecords(due)
   local moved, seq = 0, nil
   for _, ulid in ipairs(due) do
-    local key = jobKey(ulid)
-    local v = call('HMGET', key, 'state', 'priority', 'place', 'rule', 'starts', 'worker')
-    if v[1] == 'scheduled' then
+    local job = load(ulid)
+    if job and job.state == 'scheduled' then
       moved = moved + 1
-      local place = v[3]
-      if not place or place == '' then
+      if job.place == '' then
         seq = seq or call('INCRBY', base .. 'seq', #due) - #due
-        place = int((1000 - (tonumber(v[2]) or 0)) * PLACES + seq + moved)
+        job.place = int((1000 - job.priority) * PLACES + seq + moved)
       end
-      call('HSET', key, 'state', 'queued', 'place', place, 'queued', nowText)
-      push(adds, base .. 'queued', place, ulid)
-      local batch = ruleOf(v[4]).batchId
-      countBatch(batch, 'scheduled', -1)
-      countBatch(batch, 'queued', 1)
-      event('queued', ulid, v[5] or 0, v[6])
+      job.state, job.queued, job.due, job.why = 'queued', nowText, '', ''
+      save(job)
+      push(adds, base .. 'queued', job.place, ulid)
+      countBatch(job.batch, 'scheduled', -1)
+      countBatch(job.batch, 'queued', 1)
+      event('queued', ulid, job.starts, job.worker)
     end
   end
   flushMoves()

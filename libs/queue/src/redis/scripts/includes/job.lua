@@ -1,33 +1,16 @@
 -- What moves a job: each function takes a job as `load` gave it, moves it completely (index, record, owner, batch,
--- event) and leaves nothing half done. Needs includes/pool. States and transitions: core's TRANSITIONS.
+-- event) and leaves nothing half done. Needs includes/pool and includes/record. States and transitions: core's TRANSITIONS.
 local HISTORY_LIMIT = 20
-local DEFAULT_RETAIN_MS = 604800000
 local DEFAULT_MAX_LOSSES = 5
 local PLACES = 4398046511104 -- 2^42 places within one priority
-
--- The job as a table, or nil. Numbers are numbers; `rule` is decoded. Written out field by field: with loops it was most
--- of what a script took.
-local function load(ulid)
-  local key = jobKey(ulid)
-  local v = redis.call('HMGET', key, 'state', 'rule', 'priority', 'place', 'attempt', 'session', 'worker',
-    'epoch', 'fence', 'starts', 'failures', 'losses', 'started', 'cancel', 'due', 'op', 'closed', 'outputs')
-  if not v[1] then
-    return nil
-  end
-  local rule = ruleOf(v[2])
-  return { ulid = ulid, key = key, state = v[1], rule = rule, batch = rule.batchId, priority = tonumber(v[3]) or 0,
-    place = v[4] or '', attempt = v[5] or '', session = v[6] or '', worker = v[7] or '', epoch = tonumber(v[8]) or 0,
-    fence = tonumber(v[9]) or 0, starts = tonumber(v[10]) or 0, failures = tonumber(v[11]) or 0,
-    losses = tonumber(v[12]) or 0, started = v[13] or '', cancel = v[14] or '', due = v[15] or '', op = v[16] or '',
-    closed = v[17] or '', outputs = v[18] or '' }
-end
 
 local function nextPlace(priority)
   return (1000 - priority) * PLACES + redis.call('INCR', base .. 'seq')
 end
 
--- Out of the index and owner of its state, into those of `state` with `score`; then writes the record's fields.
-local function move(job, state, score, ...)
+-- Out of the index and owner of its state, into those of `state` with `score`; writes the record with whatever else was
+-- set in the table. `holder`: fields of who has it from now on.
+local function move(job, state, score, holder)
   push(removals, base .. job.state, job.ulid)
   if job.state == 'running' then
     push(removals, base .. 's:' .. job.session, job.ulid)
@@ -39,11 +22,13 @@ local function move(job, state, score, ...)
   countBatch(job.batch, job.state, -1)
   countBatch(job.batch, state, 1)
   if job.closing then
-    redis.call('HSET', job.key, 'state', state, 'closed', job.attempt, ...)
-  else
-    redis.call('HSET', job.key, 'state', state, ...)
+    job.closed = job.attempt
   end
   job.state = state
+  for name, value in pairs(holder or {}) do
+    job[name] = value
+  end
+  save(job)
 end
 
 -- Whether this attempt may end the job's run: 'held', 'repeated' (the last one that was closed by its own report), or
@@ -54,7 +39,7 @@ local function close(job, attempt, fence, by)
   elseif by ~= '' and job.session ~= by then
     return 'stale' -- it is another's: who knows its name must not end it
   elseif job.state ~= 'running' then
-    return job.closed == attempt and 'repeated' or 'stale'
+    return (job.closed == attempt or job.state == 'succeeded') and 'repeated' or 'stale'
   end
   job.closing = true
   return 'held'
@@ -72,25 +57,30 @@ local function remember(job, outcome, detail)
   end
 end
 
--- To a final state. `ended` is an AttemptEnd as JSON, or '' when no attempt ended.
+-- To a final state. `ended` is an AttemptEnd: JSON, or its letter (settle.lua); '' when no attempt ended.
 local function finish(job, state, ended)
   local expires = now + (job.rule.retainMs or DEFAULT_RETAIN_MS)
   local start, worker = job.starts, job.state == 'running' and job.worker or nil
-  move(job, state, expires, 'finished', nowText, 'end', ended)
+  job.finished, job.letter = nowText, keepEnd(job.ulid, ended)
+  move(job, state, expires)
   event(state, job.ulid, start, worker)
 end
 
 -- Back into the order: at its old place, or at a new one when it has none.
 local function enqueueAgain(job, kind)
   local place = job.place ~= '' and tonumber(job.place) or nextPlace(job.priority)
-  move(job, 'queued', place, 'place', int(place), 'queued', nowText)
+  job.place, job.queued = int(place), nowText
+  move(job, 'queued', place)
   event(kind, job.ulid, job.starts, job.worker)
 end
 
 -- Waits until `due`. `why`: delay, backoff (both get a new place when due) or loss (keeps its old one).
 local function postpone(job, due, why, kind)
-  local place = why == 'loss' and job.place or ''
-  move(job, 'scheduled', due, 'due', int(due), 'why', why, 'place', place)
+  job.due, job.why = int(due), why
+  if why ~= 'loss' then
+    job.place = ''
+  end
+  move(job, 'scheduled', due)
   event(kind, job.ulid, job.starts, job.worker, int(due))
 end
 
@@ -99,7 +89,6 @@ end
 local function lose(job, reason, random)
   local losses = job.losses + 1
   remember(job, 'lost', cjson.encode({ reason = reason }))
-  redis.call('HSET', job.key, 'losses', losses)
   job.losses = losses
   if job.cancel ~= '' then
     finish(job, 'cancelled', '')
@@ -121,7 +110,6 @@ local function release(job, started, reason)
     remember(job, 'returned', cjson.encode({ reason = reason }))
   else
     job.starts = job.starts - 1
-    redis.call('HSET', job.key, 'starts', job.starts)
   end
   if job.cancel ~= '' then
     finish(job, 'cancelled', '')

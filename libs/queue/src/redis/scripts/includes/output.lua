@@ -1,4 +1,4 @@
--- Captured output. Needs includes/pool. One start of a job has a hash o:ULID:N (attempt · stdout, stderr: everything
+-- Captured output. Needs includes/pool and includes/record. One start of a job has a hash o:ULID:N (attempt · stdout, stderr: everything
 -- below is stored or lost · stdout.tail, stderr.tail: bytes in the list · bytes · truncated) and three lists: head (the
 -- first quarter of the cap of either stream, as they came) and one tail for each stream (its last three quarters). An
 -- entry is "o 1024 7\n" and the bytes: stream, offset, sequence. Bytes are never looked at.
@@ -35,8 +35,7 @@ local function dropOutput(ulid, start)
   return bytes
 end
 
--- Lists the start in the record's field `outputs`, so that all of them can be found again; only the latest are kept.
--- Where `job.written` is set the field is written by the caller, with others.
+-- Lists the start in the record, so that all of them can be found again; only the latest are kept.
 local function listOutput(job)
   local starts = {}
   local own = int(job.starts)
@@ -49,10 +48,8 @@ local function listOutput(job)
   if #starts > OUTPUTS_KEPT then
     dropOutput(job.ulid, table.remove(starts, 1))
   end
-  job.outputs = table.concat(starts, ' ')
-  if not job.written then
-    call('HSET', jobKey(job.ulid), 'outputs', job.outputs)
-  end
+  job.outputs = table.concat(starts, ',')
+  save(job)
 end
 
 local function chunkEntry(stream, offset, sequence, data)
@@ -74,7 +71,7 @@ local function trimTail(key, stream, excess)
   return excess
 end
 
--- Appends to the output of the start that holds the job (`job`: ulid, starts, attempt, outputs; checked by the caller).
+-- Appends to the output of the start that holds the job (as `load` gave it; checked by the caller).
 -- What lies below the end is stored already; what begins beyond it leaves a gap. `cap` is in bytes, for each stream.
 -- Answers the end: everything below it needs not be sent again. `flushOutput` has to follow.
 local function appendChunk(job, stream, offset, sequence, data, cap)

@@ -24,10 +24,6 @@ local function num()
   return tonumber(arg())
 end
 local nowText = int(now)
-local jobBase = base .. 'j:'
-local function jobKey(ulid)
-  return jobBase .. ulid
-end
 -- A rule (JSON, ours, small; users' JSON is never decoded) as a table. Jobs of one call mostly have the same.
 local NO_RULE, decodedRules = {}, {}
 local function ruleOf(json)
@@ -40,6 +36,59 @@ local function ruleOf(json)
     decodedRules[json] = rule
   end
   return rule
+end
+
+-- Records, as text (includes/record), as they are now: what was looked at is not asked for again, what is written waits for
+-- `flush`. False: there is none.
+local match, sub = string.match, string.sub
+local jobsKey = base .. 'jobs'
+local records, recordWrites, endWrites = {}, {}, {}
+local AT_ONCE = 2000 -- values that one call is given; Lua's limit is 8000
+local function fetchRecords(ulids)
+  local unknown = {}
+  for i = 1, #ulids do
+    local ulid = ulids[i]
+    if records[ulid] == nil then
+      unknown[#unknown + 1] = ulid
+    end
+  end
+  for from = 1, #unknown, AT_ONCE do
+    local found = call('HMGET', jobsKey, unpack(unknown, from, math.min(#unknown, from + AT_ONCE - 1)))
+    for i = 1, #found do
+      records[unknown[from + i - 1]] = found[i]
+    end
+  end
+end
+local function recordOf(ulid)
+  local text = records[ulid]
+  if text == nil then
+    text = call('HGET', jobsKey, ulid)
+    records[ulid] = text
+  end
+  return text
+end
+local function writeRecord(ulid, text)
+  records[ulid] = text
+  local n = #recordWrites
+  recordWrites[n + 1], recordWrites[n + 2] = ulid, text
+end
+-- How an attempt ended, for its record: a letter stands for itself, JSON goes beside the record. Answers the letter.
+local function keepEnd(ulid, ended)
+  if #ended > 1 then
+    local n = #endWrites
+    endWrites[n + 1], endWrites[n + 2] = ulid, ended
+    return 'e'
+  end
+  return ended
+end
+-- The rule of a record, as JSON or ''.
+local function ruleIn(text)
+  return string.byte(text, -1) == 124 and '' or match(text, '^[^|]*|[^|]*|[^|]*|[^|]*|(.*)$')
+end
+local function setAll(key, pairs)
+  for from = 1, #pairs, AT_ONCE do
+    call('HSET', key, unpack(pairs, from, math.min(#pairs, from + AT_ONCE - 1)))
+  end
 end
 
 -- Vectorised writes: gathered per key, sent by `flush`. A job moves at most once between two calls of `flushMoves`
@@ -72,6 +121,9 @@ local function event(kind, ulid, start, worker, extra)
 end
 local EVENTS_KEPT = '1000' -- entries, of up to 250 lines each
 local function flushMoves()
+  setAll(jobsKey, recordWrites)
+  setAll(base .. 'ends', endWrites)
+  recordWrites, endWrites = {}, {}
   for key, list in pairs(removals) do
     if #list > 0 then
       call('ZREM', key, unpack(list))

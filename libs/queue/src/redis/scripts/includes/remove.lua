@@ -1,4 +1,4 @@
--- Forgets final jobs. Needs includes/pool and includes/output. What is removed is removed at once, so that later steps
+-- Forgets final jobs. Needs includes/pool, includes/record and includes/output. What is removed is removed at once, so that later steps
 -- of the same script see it; `noteEmptied` comes after `flush`.
 local touched = {}
 
@@ -6,7 +6,10 @@ local KEYS_AT_ONCE = 1000 -- a Lua function is given 8000 values at most
 
 -- All of one state. Ids that are not what they are listed as only leave the list. Answers how many records went.
 local function removeJobs(state, ulids)
-  local keys, members, count = {}, {}, 0
+  if #ulids == 0 then
+    return 0
+  end
+  local keys, members, gone = {}, {}, {}
   local function send()
     if #keys > 0 then
       call('UNLINK', unpack(keys))
@@ -16,31 +19,35 @@ local function removeJobs(state, ulids)
     end
     keys, members = {}, {}
   end
+  fetchRecords(ulids)
   for _, ulid in ipairs(ulids) do
-    local key = jobKey(ulid)
-    local v = call('HMGET', key, 'state', 'rule', 'outputs')
-    if v[1] == state then
-      local n = #keys
-      keys[n + 1], keys[n + 2] = key, base .. 'h:' .. ulid
-      for start in string.gmatch(v[3] or '', '%d+') do
+    local job = load(ulid)
+    if job and job.state == state then
+      gone[#gone + 1] = ulid
+      records[ulid] = false
+      if job.starts > 0 then
+        keys[#keys + 1] = base .. 'h:' .. ulid
+      end
+      for start in string.gmatch(job.outputs, '%d+') do
         dropOutputLater(ulid, start, keys, members)
       end
       if #keys >= KEYS_AT_ONCE then
         send()
       end
-      count = count + 1
-      local batch = ruleOf(v[2]).batchId
-      if batch then
-        countBatch(batch, 'kept', -1)
-        touched[batch] = true
+      if job.batch then
+        countBatch(job.batch, 'kept', -1)
+        touched[job.batch] = true
       end
     end
   end
-  if #ulids > 0 then
-    call('ZREM', base .. state, unpack(ulids))
+  call('ZREM', base .. state, unpack(ulids))
+  if #gone > 0 then
+    call('HDEL', jobsKey, unpack(gone))
+    call('HDEL', base .. 'specs', unpack(gone))
+    call('HDEL', base .. 'ends', unpack(gone))
   end
   send()
-  return count
+  return #gone
 end
 
 -- Batches without a record left are listed; their counts stay until trim is told that the batch itself is gone.

@@ -1,4 +1,5 @@
--- Ends of attempts, for settle and turn. Needs includes/pool, includes/job, includes/adopt and includes/output.
+-- Ends of attempts, for settle and turn. Needs includes/pool, includes/record, includes/job, includes/adopt and
+-- includes/output.
 local DEFAULT_BACKOFF = { type = 'exponential', delayMs = 1000, factor = 2, maxDelayMs = 300000, jitter = 'full' }
 
 -- The wait after the nth failure. Full jitter: between half of it and all of it.
@@ -25,7 +26,7 @@ end
 
 local function fail(job, retryable, exitCode, ended, random)
   local failures = job.failures + 1
-  redis.call('HSET', jobKey(job.ulid), 'failures', failures)
+  job.failures = failures
   if retryable and job.cancel == '' and failures < (job.rule.attempts or 1) and not isFinalExit(job, exitCode) then
     remember(job, 'failed', ended)
     postpone(job, now + backoff(job, failures, random), 'backoff', 'retrying')
@@ -45,35 +46,29 @@ local function takeOutput(job, count)
   end
 end
 
--- Nearly all attempts succeed and hold their job: what that takes and nothing else, `finish` and `move` written out.
--- Answers whether it was so; if not, nothing was written, and none of its chunks read from ARGV.
+-- Nearly all attempts succeed, hold their job and have no output: what that takes and nothing else, with the first part of
+-- the record replaced by another one. Answers whether it was so; if not, nothing was written.
 local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
 local runningKey, succeededKey = base .. 'running', base .. 'succeeded'
 local ordered = {} -- ULIDs of which no order is needed any more
 local function succeed(ulid, attempt, fence, kind, ended)
-  local key = jobKey(ulid)
-  local v = kind.chunks == 0 and call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'starts') or
-    call('HMGET', key, 'state', 'attempt', 'fence', 'session', 'rule', 'starts', 'outputs')
-  local session, starts = v[4], v[6]
-  if v[1] ~= 'running' or v[2] ~= attempt or v[3] ~= fence or (kind.by ~= '' and kind.by ~= session) then
+  local text = records[ulid]
+  if kind.outcome ~= 'succeeded' or kind.chunks > 0 or not text then
     return false
   end
-  local rule = ruleOf(v[5])
+  local its, itsFence, session, worker, starts = match(text, '^running|([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) %d+ (%d+)')
+  if its ~= attempt or itsFence ~= fence or (kind.by ~= '' and kind.by ~= session) then
+    return false
+  end
+  local rule = ruleOf(ruleIn(text))
   countBatch(rule.batchId, 'running', -1)
   countBatch(rule.batchId, 'succeeded', 1)
   push(removals, runningKey, ulid)
   push(removals, base .. 's:' .. session, ulid)
   push(adds, succeededKey, rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
   ordered[#ordered + 1] = ulid
-  if kind.chunks == 0 then
-    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended)
-  else
-    local job = { ulid = ulid, attempt = attempt, starts = tonumber(starts), outputs = v[7] or '', written = true }
-    takeOutput(job, kind.chunks)
-    call('HSET', key, 'state', 'succeeded', 'closed', attempt, 'finished', nowText, 'end', ended, 'outputs', job.outputs)
-  end
-  local worker = kind.session == session and kind.worker or call('HGET', key, 'worker')
-  lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. (worker ~= '' and worker or '-')
+  writeRecord(ulid, 'succeeded ' .. nowText .. keepEnd(ulid, ended) .. sub(text, 8))
+  lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. worker
   return true
 end
 
@@ -112,13 +107,16 @@ local function settleAll()
   for i = 1, num() do
     ends[i] = arg()
   end
-  for i = 1, num() do
-    local at = cursor
-    local ulid, attempt, fence, kind, ended = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], kinds[tonumber(ARGV[at + 4])],
-      ends[tonumber(ARGV[at + 5])]
-    cursor = at + 5
-    if kind.outcome ~= 'succeeded' or not succeed(ulid, attempt, fence, kind, ended) then
-      local verdict = settle(ulid, attempt, tonumber(fence), kind, ended)
+  local ulids, attempts, fences, itsKinds, itsEnds, count = {}, {}, {}, {}, {}, 0
+  for ulid, attempt, fence, kind, ended in string.gmatch(arg(), '([^ ]+) ([^ ]+) (%d+) (%d+) (%d+)\n') do
+    count = count + 1
+    ulids[count], attempts[count], fences[count] = ulid, attempt, fence
+    itsKinds[count], itsEnds[count] = kinds[tonumber(kind)], ends[tonumber(ended)]
+  end
+  fetchRecords(ulids)
+  for i = 1, count do
+    if not succeed(ulids[i], attempts[i], fences[i], itsKinds[i], itsEnds[i]) then
+      local verdict = settle(ulids[i], attempts[i], tonumber(fences[i]), itsKinds[i], itsEnds[i])
       if verdict ~= 'accepted' then
         reply[#reply + 1] = i - 1
         reply[#reply + 1] = verdict

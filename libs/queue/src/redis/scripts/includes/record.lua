@@ -1,0 +1,69 @@
+-- Records of jobs as text. Needs includes/pool. keys.ts says what the parts mean; from a text of yesterday's version and of
+-- today's nothing but these parts can be told apart:
+--   state[ finished[letter]]|attempt fence session worker epoch starts started|place created queued|name=value ...|rule
+-- The second part is empty as long as nobody held the job, "-" stands for an empty value; `rule` is JSON or empty. Only it
+-- may contain "|".
+local DEFAULT_RETAIN_MS = 604800000
+-- Numbers that are 0, and texts that are empty, are left out of the fourth part.
+local RARE_NUMBERS = { 'priority', 'failures', 'losses', 'bytes' }
+local RARE_TEXTS = { 'due', 'why', 'cancel', 'op', 'closed', 'outputs' }
+
+local function parse(ulid, text)
+  local state, finished, letter, holder, place, created, queued, rare, rule =
+    match(text, '^(%a+) ?(%d*)(%a?)|([^|]*)|([^ ]+) ([^ ]+) ([^|]+)|([^|]*)|(.*)$')
+  local job = { ulid = ulid, state = state, finished = finished, letter = letter, place = place == '-' and '' or place,
+    created = created, queued = queued == '-' and '' or queued, json = rule, rule = ruleOf(rule), attempt = '', fence = 0, session = '',
+    worker = '', epoch = 0, starts = 0, started = '', priority = 0, failures = 0, losses = 0, bytes = 0, due = '', why = '',
+    cancel = '', op = '', closed = '', outputs = '' }
+  job.batch = job.rule.batchId
+  if holder ~= '' then
+    local attempt, fence, session, worker, epoch, starts, started =
+      match(holder, '^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)$')
+    job.attempt, job.session = attempt == '-' and '' or attempt, session == '-' and '' or session
+    job.worker, job.started = worker == '-' and '' or worker, started == '-' and '' or started
+    job.fence, job.epoch, job.starts = tonumber(fence), tonumber(epoch), tonumber(starts)
+  end
+  if rare ~= '' then
+    for name, value in string.gmatch(rare, '(%a+)=([^ ]+)') do
+      job[name] = type(job[name]) == 'number' and tonumber(value) or value
+    end
+  end
+  return job
+end
+
+-- The job as a table, or nil: numbers are numbers, times are text, `rule` is decoded (`json` as it was).
+local function load(ulid)
+  local text = recordOf(ulid)
+  return text and parse(ulid, text) or nil
+end
+
+local function orDash(text)
+  return text == '' and '-' or text
+end
+
+-- Writes the whole record, as the table has it now.
+local function save(job)
+  local parts = { job.state }
+  if job.finished ~= '' then
+    parts[1] = job.state .. ' ' .. job.finished .. job.letter
+  end
+  parts[2] = ''
+  if job.attempt ~= '' or job.fence > 0 or job.starts > 0 then
+    parts[2] = table.concat({ orDash(job.attempt), int(job.fence), orDash(job.session), orDash(job.worker),
+      int(job.epoch), int(job.starts), orDash(job.started) }, ' ')
+  end
+  parts[3] = orDash(job.place) .. ' ' .. job.created .. ' ' .. orDash(job.queued)
+  local rare = {}
+  for _, name in ipairs(RARE_NUMBERS) do
+    if job[name] ~= 0 then
+      rare[#rare + 1] = name .. '=' .. int(job[name])
+    end
+  end
+  for _, name in ipairs(RARE_TEXTS) do
+    if job[name] ~= '' then
+      rare[#rare + 1] = name .. '=' .. job[name]
+    end
+  end
+  parts[4], parts[5] = table.concat(rare, ' '), job.json
+  writeRecord(job.ulid, table.concat(parts, '|'))
+end
