@@ -53,7 +53,7 @@ const MAX_UNRECORDED = 4 * MAX_BATCH;
  * So many settlements that wait beside a call under way are worth another one: the store works on the one while this
  * scheduler reads and writes for the other. Fewer gather, since each call has its price.
  */
-const WORTH_A_SECOND_CALL = 75;
+const WORTH_A_SECOND_CALL = 200;
 
 /**
  * Moves the jobs of one pool between the store and the workers connected here. One loop: a turn brings in what was

@@ -1,7 +1,7 @@
 /** What lies ahead of the free slots is at most so much work: the bound of what order and fairness may be off by. */
 export const AHEAD_MS = 20;
 /** However short jobs are. A batch of this size costs hardly more a job than a larger one. */
-export const MAX_AHEAD = 512;
+export const MAX_AHEAD = 1_000;
 
 const WEIGHT = 0.2;
 /** What an attempt is taken to have lasted that others waited for in vain: a dozen short ones outweigh it. */
