@@ -101,6 +101,7 @@ export class ConnectionGreeter {
         schedulerId,
         verdicts,
         schedulerVersion,
+        packed: true,
       },
     });
     const requeued = answers.reduce((sum, answer) => sum + answer.requeued, 0);

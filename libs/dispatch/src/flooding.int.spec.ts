@@ -66,9 +66,9 @@ describe('a worker that sends more than others', () => {
       }),
     );
 
-    worker.say({ $case: 'finished', value: { attempts: attempts.slice(0, 1_000) } });
+    worker.say({ $case: 'finished', value: { attempts: attempts.slice(0, 1_000), packed: '' } });
     await worker.recorded(); // a mistake: nothing changes
-    worker.say({ $case: 'finished', value: { attempts: attempts.slice(1_000) } });
+    worker.say({ $case: 'finished', value: { attempts: attempts.slice(1_000), packed: '' } });
 
     expect(await worker.end).toMatchObject({ code: 'FLOODING' });
     expect((await t.job(ulid as string)).state).toBe('queued');
@@ -85,7 +85,8 @@ describe('a worker that sends more than others', () => {
       FinishedAttempt.fromPartial({ attempt: { jobId: `default:${'0'.repeat(26)}`, attemptId, fence: 1 } }),
     );
 
-    worker.say({ $case: 'finished', value: { attempts: Array.from({ length: 30_000 }, (_, i) => nonsense[i % 3]!) } });
+    const flood = Array.from({ length: 30_000 }, (_, i) => nonsense[i % 3]!);
+    worker.say({ $case: 'finished', value: { attempts: flood, packed: '' } });
 
     expect(await worker.end).toMatchObject({ code: 'FLOODING' });
     const said = lines.filter(({ message }) => message === 'a report that makes no sense was dropped');

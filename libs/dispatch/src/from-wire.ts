@@ -14,9 +14,11 @@ import {
   Outcome,
   OutputStream,
   type OutputChunk as WireChunk,
+  type PackedEnd,
   ReturnReason,
   type Returned,
   type ReturnedAttempt,
+  unpackEnds,
 } from '@orchestrator/proto-types';
 import type { AttemptKey, GiveBack, HeldAttempt, OutputChunk, Settlement } from '@orchestrator/queue';
 
@@ -60,10 +62,15 @@ export function toReports(
   message: { $case: 'finished'; value: Finished } | { $case: 'returned'; value: Returned },
 ): WireReport[] {
   if (message.$case === 'finished') {
-    return message.value.attempts.map((finished) => {
+    const packed = unpackEnds(message.value.packed).map((end) => {
+      const attempt = parseAttempt(end.attempt);
+      return { attempt, report: attempt && toPlainSettlement(attempt, end), number: end.number };
+    });
+    const whole = message.value.attempts.map((finished) => {
       const attempt = parseAttempt(finished.attempt);
       return { attempt, report: attempt && toSettlement(attempt, finished), number: finished.number };
     });
+    return whole.length === 0 ? packed : [...packed, ...whole];
   }
   return message.value.attempts.map((returned) => {
     const attempt = parseAttempt(returned.attempt);
@@ -108,6 +115,20 @@ function toSettlement(attempt: NamedAttempt, finished: FinishedAttempt): Settlem
       finished.output.length === 0
         ? NO_OUTPUT
         : finished.output.flatMap((chunk) => toOutputChunk(attempt, chunk) ?? []),
+  };
+}
+
+function toPlainSettlement({ key }: NamedAttempt, { exitCode, resultJson }: PackedEnd): Settlement {
+  const end = toPlainEnd(exitCode);
+  return {
+    ulid: key.ulid,
+    attemptId: key.attemptId,
+    fence: key.fence,
+    outcome: 'succeeded',
+    end: resultJson === undefined ? end : { ...end, result: parseResult(resultJson) },
+    retryable: false,
+    wasFrozen: false,
+    output: NO_OUTPUT,
   };
 }
 

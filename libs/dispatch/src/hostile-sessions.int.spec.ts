@@ -58,9 +58,9 @@ describe('a worker that speaks for another one, and knows all that it needs for 
     const { attempt, number } = stolen();
     thief.hello({ held: [{ attempt, state: HeldState.RUNNING, number }] });
     const finished = FinishedAttempt.fromPartial({ attempt: attempt!, number, outcome: Outcome.FAILED });
-    thief.say({ $case: 'finished', value: { attempts: [finished] } }); // before its Welcome
+    thief.say({ $case: 'finished', value: { attempts: [finished], packed: '' } }); // before its Welcome
     await thief.welcomed();
-    thief.say({ $case: 'finished', value: { attempts: [finished] } });
+    thief.say({ $case: 'finished', value: { attempts: [finished], packed: '' } });
     await thief.recorded();
 
     expect(thief.lastVerdicts).toHaveLength(1);

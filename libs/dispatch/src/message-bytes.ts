@@ -1,22 +1,23 @@
-import type { Assignment, SchedulerMessage } from '@orchestrator/proto-types';
+import type { SchedulerMessage } from '@orchestrator/proto-types';
 
 /** Ids, numbers and framing of one entry, generously. */
 const ENTRY_BYTES = 160;
 
 /** About how many bytes an assignment takes in a frame. Nothing is encoded for it: this is for limits only. */
-export function assignmentBytes(assignment: Assignment): number {
-  return ENTRY_BYTES + Buffer.byteLength(assignment.specJson) + assignment.traceparent.length;
+export function assignmentBytes({ specJson }: { specJson: string }): number {
+  return ENTRY_BYTES + Buffer.byteLength(specJson);
 }
 
 /** About how many bytes a message takes. */
 export function messageBytes({ message }: SchedulerMessage): number {
   switch (message?.$case) {
     case 'assign':
-      return message.value.attempts.reduce((sum, assignment) => sum + assignmentBytes(assignment), 0);
+      return message.value.attempts.reduce((sum, one) => sum + assignmentBytes(one), message.value.packed.length);
     case 'welcome':
     case 'held':
       return ENTRY_BYTES * (1 + message.value.verdicts.length);
     case 'recorded':
+      return ENTRY_BYTES * (1 + message.value.attempts.length) + message.value.packed.length;
     case 'cancel':
     case 'abandon':
       return ENTRY_BYTES * (1 + message.value.attempts.length);

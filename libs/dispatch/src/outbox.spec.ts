@@ -6,7 +6,11 @@ const ack = (sequence: number): SchedulerMessage => ({ message: { $case: 'heartb
 const assign = (bytes: number): SchedulerMessage => ({
   message: {
     $case: 'assign',
-    value: { epoch: 1, attempts: [{ attempt: undefined, specJson: 'x'.repeat(bytes), number: 1, traceparent: '' }] },
+    value: {
+      epoch: 1,
+      attempts: [{ attempt: undefined, specJson: 'x'.repeat(bytes), number: 1, traceparent: '' }],
+      packed: '',
+    },
   },
 });
 

@@ -116,8 +116,8 @@ describe('PoolDispatcher', () => {
   });
 
   it.each([
-    { waiting: 74, clients: 1 },
-    { waiting: 75, clients: 2 },
+    { waiting: 199, clients: 1 },
+    { waiting: 200, clients: 2 },
   ])('settles beside a call under way when $waiting wait: by $clients client(s)', async ({ waiting, clients }) => {
     const pool = `waiting-${waiting}`;
     const { dispatcher } = await setup(5_000, pool);

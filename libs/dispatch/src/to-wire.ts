@@ -3,6 +3,10 @@ import {
   type Assignment,
   type AttemptRef,
   type CancelOrder,
+  packAssignments,
+  type PackedAssignment,
+  packIds,
+  type Recorded,
   type SchedulerMessage,
   type Verdict,
   VerdictKind,
@@ -21,12 +25,27 @@ function toAssignment(pool: string, job: ClaimedJob): Assignment {
   return { attempt: toRef(pool, job), specJson: job.specJson, number: job.number, traceparent: '' };
 }
 
-/** Packed to frames, in order. */
-export function toAssignMessages(pool: string, epoch: number, jobs: readonly ClaimedJob[]): SchedulerMessage[] {
-  const assignments = jobs.map((job) => toAssignment(pool, job));
-  return packFrames(assignments, assignmentBytes).map((attempts) => ({
-    message: { $case: 'assign', value: { epoch, attempts } },
-  }));
+/** Packed to frames, in order. `isPacked`: the worker understands it as text. */
+export function toAssignMessages(
+  pool: string,
+  epoch: number,
+  jobs: readonly ClaimedJob[],
+  isPacked: boolean,
+): SchedulerMessage[] {
+  return packFrames(jobs, assignmentBytes).map((frame) => {
+    const value = isPacked
+      ? { epoch, attempts: [], packed: packAssignments(frame.map((job) => toPacked(pool, job))) }
+      : { epoch, attempts: frame.map((job) => toAssignment(pool, job)), packed: '' };
+    return { message: { $case: 'assign', value } };
+  });
+}
+
+function toPacked(pool: string, job: ClaimedJob): PackedAssignment {
+  return { attempt: toRef(pool, job), specJson: job.specJson, number: job.number };
+}
+
+export function toRecorded(attempts: readonly AttemptRef[], isPacked: boolean): Recorded {
+  return isPacked ? { attempts: [], packed: packIds(attempts) } : { attempts: [...attempts], packed: '' };
 }
 
 export function toVerdict(attempt: AttemptRef, kind: 'held' | 'gone' | 'unknown'): Verdict {

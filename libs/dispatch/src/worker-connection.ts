@@ -21,7 +21,7 @@ import { checkHello, type Greeted, type PoolAnswer } from './greeting.js';
 import { MessageBudget, type MessageLimits, PULSE_LIMITS } from './message-budget.js';
 import { HELLO_WITHIN_MS, HelloGuard } from './hello-guard.js';
 import type { PoolDispatchers } from './pool-dispatchers.js';
-import { toAssignMessages, toCancelMessage, toRef } from './to-wire.js';
+import { toAssignMessages, toCancelMessage, toRecorded, toRef } from './to-wire.js';
 import type { WedgeSample } from './wedge-watch.js';
 import type { CloseReason, WorkerLink } from './worker-link.js';
 
@@ -106,6 +106,10 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   /** It was told to go to another scheduler. */
   get isMoving(): boolean {
     return this.moving;
+  }
+
+  private get isPacked(): boolean {
+    return this.hello?.packed === true;
   }
 
   /** How many attempts it is believed to have. */
@@ -193,7 +197,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
       return;
     }
     this.work.take(reserved, jobs);
-    for (const message of toAssignMessages(pool, epoch, jobs)) {
+    for (const message of toAssignMessages(pool, epoch, jobs, this.isPacked)) {
       this.send(message);
     }
     this.work.wakeOthers(pool);
@@ -202,7 +206,7 @@ export class WorkerConnection implements Assignee, GreetedStream, BeatingStream 
   recorded(attempts: readonly AttemptRef[]): void {
     // Its Hello may have named them in between, as what it holds.
     this.work.forget(attempts.map(({ attemptId }) => attemptId));
-    this.tell({ $case: 'recorded', value: { attempts: [...attempts] } });
+    this.tell({ $case: 'recorded', value: toRecorded(attempts, this.isPacked) });
   }
 
   order(pool: string, orders: readonly PendingOrder[]): void {

@@ -1,3 +1,5 @@
+export type { PackedAssignment, PackedEnd } from './packed.js';
+export { isPlainEnd, packAssignments, packEnds, packIds, unpackAssignments, unpackEnds, unpackIds } from './packed.js';
 export { WholeMessages } from './whole-messages.js';
 export type { WorkerServiceClient, WorkerServiceImplementation } from './generated/orchestrator/v1/worker.js';
 export {

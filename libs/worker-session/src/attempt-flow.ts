@@ -1,5 +1,5 @@
 import type { Clock, ReturnReason, Timer } from '@orchestrator/core';
-import type { AttemptRef, FinishedAttempt } from '@orchestrator/proto-types';
+import type { FinishedAttempt } from '@orchestrator/proto-types';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { type Attempt, Attempts, isWithRunner, type NewAttempt } from './attempts.js';
@@ -157,8 +157,11 @@ export class AttemptFlow {
   }
 
   /** Their reports are durable, or nobody wants them. */
-  forget(refs: readonly AttemptRef[]): void {
-    for (const { attemptId } of refs) {
+  forget(attemptIds: readonly string[]): void {
+    if (attemptIds.length === 0) {
+      return;
+    }
+    for (const attemptId of attemptIds) {
       this.params.reports.forget(attemptId);
       const attempt = this.attempts.get(attemptId);
       if (attempt?.state === 'finished' || attempt?.state === 'returned' || attempt?.state === 'flushing') {

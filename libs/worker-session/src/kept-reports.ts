@@ -1,7 +1,10 @@
 import {
+  type Finished,
   type FinishedAttempt,
   type HeldAttempt,
   HeldState,
+  isPlainEnd,
+  packEnds,
   type ReturnedAttempt,
   type WorkerMessage,
 } from '@orchestrator/proto-types';
@@ -28,6 +31,8 @@ export class KeptReports {
   /** Not sent on this link. */
   private returned: Kept<ReturnedAttempt>[] = [];
   private finished: Kept<FinishedAttempt>[] = [];
+  /** The scheduler understands plain ends as text. */
+  isPacked = false;
 
   get size(): number {
     return this.kept.size;
@@ -79,10 +84,21 @@ export class KeptReports {
     }
     const finished = take(this.finished, bytesOf);
     if (finished.length > 0) {
-      const attempts = finished.map(({ value }) => value);
-      return { message: { message: { $case: 'finished', value: { attempts } } }, attemptIds: finished.map(toId) };
+      const value = this.toFinished(finished.map((one) => one.value));
+      return { message: { message: { $case: 'finished', value } }, attemptIds: finished.map(toId) };
     }
     return undefined;
+  }
+
+  private toFinished(attempts: FinishedAttempt[]): Finished {
+    if (!this.isPacked) {
+      return { attempts, packed: '' };
+    }
+    const isPlain = attempts.map(isPlainEnd);
+    return {
+      attempts: attempts.filter((_, i) => !isPlain[i]),
+      packed: packEnds(attempts.filter((_, i) => isPlain[i])),
+    };
   }
 
   private keep(report: Report): void {

@@ -75,10 +75,6 @@ export class Orders {
     }
   }
 
-  recorded(refs: readonly AttemptRef[]): void {
-    this.params.flow.forget(refs);
-  }
-
   /** The store's word on what this worker holds; `unknown` goes on. */
   verdicts(verdicts: readonly Verdict[]): void {
     for (const { attempt: ref, kind } of verdicts) {

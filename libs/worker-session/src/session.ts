@@ -7,14 +7,17 @@ import {
   VersionWatch,
 } from '@orchestrator/heartbeat';
 import { createDeferred } from '@orchestrator/lifecycle';
-import type {
-  Credit,
-  OutputMark,
-  OutputMessage,
-  SchedulerMessage,
-  Verdict,
-  Welcome,
-  WorkerMessage,
+import {
+  type Assign,
+  type Credit,
+  type OutputMark,
+  type OutputMessage,
+  type SchedulerMessage,
+  unpackAssignments,
+  unpackIds,
+  type Verdict,
+  type Welcome,
+  type WorkerMessage,
 } from '@orchestrator/proto-types';
 
 import { AttemptFlow } from './attempt-flow.js';
@@ -194,14 +197,14 @@ export class WorkerSession {
         break;
       case 'assign':
         if (this.phase === 'welcomed' && message.value.epoch === this.epoch) {
-          this.credit.received(message.value.attempts.length);
-          this.orders.assign(message.value.attempts);
+          this.assigned(message.value);
         } else {
           this.params.logger.debug('dropped an assignment of another epoch', { epoch: message.value.epoch });
         }
         break;
       case 'recorded':
-        this.orders.recorded(message.value.attempts);
+        this.flow.forget(message.value.attempts.map(({ attemptId }) => attemptId));
+        this.flow.forget(unpackIds(message.value.packed));
         break;
       case 'cancel':
         this.orders.cancel(message.value.attempts);
@@ -225,6 +228,12 @@ export class WorkerSession {
         return void this.finish({ kind: 'superseded', bySession: message.value.bySession });
     }
     this.changed();
+  }
+
+  private assigned({ attempts, packed }: Assign): void {
+    const all = packed === '' ? attempts : [...attempts, ...unpackAssignments(packed)];
+    this.credit.received(all.length);
+    this.orders.assign(all);
   }
 
   /** Kills everything and ends the runner; nothing is reported. */
@@ -281,6 +290,7 @@ export class WorkerSession {
     this.leaseMs = welcome.leaseMs;
     this.renew(this.helloSentAtUptimeMs);
     this.credit.open(this.epoch);
+    this.reports.isPacked = welcome.packed;
     this.reports.resendAll();
     this.answered(welcome.verdicts);
     this.startHeartbeats();

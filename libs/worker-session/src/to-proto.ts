@@ -73,7 +73,7 @@ export function toHello(
   { pools, labels, ...identity }: WorkerIdentity,
   said: Pick<Hello, 'session' | 'number' | 'hasRun' | 'held' | 'draining'>,
 ): WorkerMessage {
-  const value = { ...identity, pools: [...pools], labels: { ...labels }, ...said };
+  const value = { ...identity, pools: [...pools], labels: { ...labels }, ...said, packed: true };
   return { message: { $case: 'hello', value } };
 }
 

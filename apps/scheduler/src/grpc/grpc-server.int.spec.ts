@@ -36,9 +36,9 @@ describe('the gRPC server', () => {
     const { attempts } = await worker.take('assign');
     const attempt = attempts[0]?.attempt;
     const finished = FinishedAttempt.fromPartial({ attempt: attempt!, outcome: Outcome.SUCCEEDED, exitCode: 0 });
-    worker.say({ $case: 'finished', value: { attempts: [finished] } });
+    worker.say({ $case: 'finished', value: { attempts: [finished], packed: '' } });
 
-    expect(await worker.take('recorded')).toEqual({ attempts: [attempt] });
+    expect(await worker.take('recorded')).toEqual({ attempts: [attempt], packed: '' });
     expect((await bench.job(ulid)).state).toBe('succeeded');
     worker.hangUp();
   });
@@ -103,7 +103,7 @@ describe('the gRPC server', () => {
     const attempt = { jobId: 'default:x', attemptId: 'a.0', fence: 1 };
     const huge = FinishedAttempt.fromPartial({ attempt, resultJson: 'x'.repeat(5 * 1024 * 1024) });
 
-    worker.say({ $case: 'finished', value: { attempts: [huge] } });
+    worker.say({ $case: 'finished', value: { attempts: [huge], packed: '' } });
 
     await expect(worker.ended).rejects.toMatchObject({ code: Status.RESOURCE_EXHAUSTED });
     await until(() => !bench.dispatch.isServing(worker.session));

@@ -83,7 +83,7 @@ class Neighbour {
     this.#stopped = true;
     await this.#beating;
     const finished = FinishedAttempt.fromPartial({ attempt: this.#attempt!, outcome: Outcome.SUCCEEDED });
-    this.worker.say({ $case: 'finished', value: { attempts: [finished] } });
+    this.worker.say({ $case: 'finished', value: { attempts: [finished], packed: '' } });
     await this.worker.take('recorded');
     expect((await bench.job(this.#ulid)).state).toBe('succeeded');
     this.worker.hangUp();

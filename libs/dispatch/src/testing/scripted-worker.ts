@@ -124,7 +124,7 @@ export class ScriptedWorker {
       }
     }
     if (this.unrecorded.size > 0) {
-      this.say({ $case: 'finished', value: { attempts: [...this.unrecorded.values()] } });
+      this.say({ $case: 'finished', value: { attempts: [...this.unrecorded.values()], packed: '' } });
     }
     this.lastVerdicts = welcome.verdicts.map(({ attempt, kind }) => `${attempt?.attemptId ?? ''} ${kind}`);
   }
@@ -182,7 +182,7 @@ export class ScriptedWorker {
     if (this.keeping) {
       finished.forEach((one) => this.unrecorded.set(one.attempt!.attemptId, one));
     }
-    this.say({ $case: 'finished', value: { attempts: finished } });
+    this.say({ $case: 'finished', value: { attempts: finished, packed: '' } });
   }
 
   giveBack(assignment: Assignment, reason = ReturnReason.UNSTARTED, started = false): void {

@@ -27,18 +27,20 @@ export function welcome(over: Partial<Welcome> = {}): SchedulerMessage {
     schedulerId: 'scheduler-test',
     verdicts: [],
     schedulerVersion: '0.1.0',
+    packed: false,
     ...over,
   };
   return { message: { $case: 'welcome', value } };
 }
 
 export function assign(epoch: number, ...attempts: (string | Assignment)[]): SchedulerMessage {
-  const value = { epoch, attempts: attempts.map((one) => (typeof one === 'string' ? anAssignment(one) : one)) };
+  const list = attempts.map((one) => (typeof one === 'string' ? anAssignment(one) : one));
+  const value = { epoch, attempts: list, packed: '' };
   return { message: { $case: 'assign', value } };
 }
 
 export function recorded(...ids: string[]): SchedulerMessage {
-  return { message: { $case: 'recorded', value: { attempts: ids.map(aRef) } } };
+  return { message: { $case: 'recorded', value: { attempts: ids.map(aRef), packed: '' } } };
 }
 
 export function held(attemptId: string): Verdict {

@@ -100,6 +100,8 @@ export interface Hello {
   held: HeldAttempt[];
   /** Draining: wants nothing new. */
   draining: boolean;
+  /** Understands `packed` of Assign and Recorded. */
+  packed: boolean;
 }
 
 export interface Hello_LabelsEntry {
@@ -150,6 +152,11 @@ export interface Credit {
 
 export interface Finished {
   attempts: FinishedAttempt[];
+  /**
+   * Those of which there is nothing to say but a result: they succeeded, with exit code 0 or none, without output. A line
+   * each, see packed.ts. Only sent to who has said that it understands it.
+   */
+  packed: string;
 }
 
 export interface FinishedAttempt {
@@ -224,6 +231,8 @@ export interface Welcome {
   verdicts: Verdict[];
   /** Empty: from before there was this field. */
   schedulerVersion: string;
+  /** Understands `packed` of Finished. */
+  packed: boolean;
 }
 
 export interface Verdict {
@@ -246,6 +255,11 @@ export interface Assign {
   /** One whose epoch is not that of the current Welcome is dropped. */
   epoch: number;
   attempts: Assignment[];
+  /**
+   * The same as lines of text, see packed.ts: a field for each value costs more than the values do. Only sent to who has said
+   * that it understands it.
+   */
+  packed: string;
 }
 
 export interface Assignment {
@@ -262,6 +276,8 @@ export interface Assignment {
 /** These are durable, or will never be accepted: forget them. */
 export interface Recorded {
   attempts: AttemptRef[];
+  /** Ids of attempts, with a space between two. Only sent to who has said that it understands it. */
+  packed: string;
 }
 
 export interface Cancel {
@@ -501,6 +517,7 @@ function createBaseHello(): Hello {
     pid: 0,
     held: [],
     draining: false,
+    packed: false,
   };
 }
 
@@ -541,6 +558,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.draining !== false) {
       writer.uint32(96).bool(message.draining);
+    }
+    if (message.packed !== false) {
+      writer.uint32(104).bool(message.packed);
     }
     return writer;
   },
@@ -657,6 +677,14 @@ export const Hello: MessageFns<Hello> = {
             message.draining = reader.bool();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.packed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -694,6 +722,7 @@ export const Hello: MessageFns<Hello> = {
     message.pid = object.pid ?? 0;
     message.held = object.held?.map((e) => HeldAttempt.fromPartial(e)) || [];
     message.draining = object.draining ?? false;
+    message.packed = object.packed ?? false;
     return message;
   },
 };
@@ -1132,13 +1161,16 @@ export const Credit: MessageFns<Credit> = {
 };
 
 function createBaseFinished(): Finished {
-  return { attempts: [] };
+  return { attempts: [], packed: "" };
 }
 
 export const Finished: MessageFns<Finished> = {
   encode(message: Finished, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.attempts) {
       FinishedAttempt.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.packed !== "") {
+      writer.uint32(18).string(message.packed);
     }
     return writer;
   },
@@ -1164,6 +1196,14 @@ export const Finished: MessageFns<Finished> = {
             message.attempts.push(FinishedAttempt.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.packed = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1182,6 +1222,7 @@ export const Finished: MessageFns<Finished> = {
   fromPartial(object: DeepPartial<Finished>): Finished {
     const message = createBaseFinished();
     message.attempts = object.attempts?.map((e) => FinishedAttempt.fromPartial(e)) || [];
+    message.packed = object.packed ?? "";
     return message;
   },
 };
@@ -1879,6 +1920,7 @@ function createBaseWelcome(): Welcome {
     schedulerId: "",
     verdicts: [],
     schedulerVersion: "",
+    packed: false,
   };
 }
 
@@ -1904,6 +1946,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.schedulerVersion !== "") {
       writer.uint32(58).string(message.schedulerVersion);
+    }
+    if (message.packed !== false) {
+      writer.uint32(64).bool(message.packed);
     }
     return writer;
   },
@@ -1977,6 +2022,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.schedulerVersion = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.packed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2001,6 +2054,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.schedulerId = object.schedulerId ?? "";
     message.verdicts = object.verdicts?.map((e) => Verdict.fromPartial(e)) || [];
     message.schedulerVersion = object.schedulerVersion ?? "";
+    message.packed = object.packed ?? false;
     return message;
   },
 };
@@ -2197,7 +2251,7 @@ export const HeartbeatAck: MessageFns<HeartbeatAck> = {
 };
 
 function createBaseAssign(): Assign {
-  return { epoch: 0, attempts: [] };
+  return { epoch: 0, attempts: [], packed: "" };
 }
 
 export const Assign: MessageFns<Assign> = {
@@ -2207,6 +2261,9 @@ export const Assign: MessageFns<Assign> = {
     }
     for (const v of message.attempts) {
       Assignment.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.packed !== "") {
+      writer.uint32(26).string(message.packed);
     }
     return writer;
   },
@@ -2240,6 +2297,14 @@ export const Assign: MessageFns<Assign> = {
             message.attempts.push(Assignment.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.packed = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2259,6 +2324,7 @@ export const Assign: MessageFns<Assign> = {
     const message = createBaseAssign();
     message.epoch = object.epoch ?? 0;
     message.attempts = object.attempts?.map((e) => Assignment.fromPartial(e)) || [];
+    message.packed = object.packed ?? "";
     return message;
   },
 };
@@ -2357,13 +2423,16 @@ export const Assignment: MessageFns<Assignment> = {
 };
 
 function createBaseRecorded(): Recorded {
-  return { attempts: [] };
+  return { attempts: [], packed: "" };
 }
 
 export const Recorded: MessageFns<Recorded> = {
   encode(message: Recorded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.attempts) {
       AttemptRef.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.packed !== "") {
+      writer.uint32(18).string(message.packed);
     }
     return writer;
   },
@@ -2389,6 +2458,14 @@ export const Recorded: MessageFns<Recorded> = {
             message.attempts.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.packed = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2407,6 +2484,7 @@ export const Recorded: MessageFns<Recorded> = {
   fromPartial(object: DeepPartial<Recorded>): Recorded {
     const message = createBaseRecorded();
     message.attempts = object.attempts?.map((e) => AttemptRef.fromPartial(e)) || [];
+    message.packed = object.packed ?? "";
     return message;
   },
 };
