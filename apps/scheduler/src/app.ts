@@ -95,8 +95,7 @@ export function createSchedulerApp({ config, warnings, secrets, stdout }: Schedu
     clock,
     random,
     logger: part('redis'),
-    migrate: () =>
-      migrateData({ redis: redis.submit, control: redis.control, prefix, random, logger: part('redis') }),
+    migrate: () => migrateData({ redis: redis.submit, control: redis.control, prefix, random, logger: part('redis') }),
   });
   const storeBase = { control: redis.control, clock, random, prefix, logger: part('queue') };
   const submitStore = new RedisQueueStore({ ...storeBase, redis: redis.submit, durability });

@@ -158,9 +158,6 @@ export class AttemptFlow {
 
   /** Their reports are durable, or nobody wants them. */
   forget(attemptIds: readonly string[]): void {
-    if (attemptIds.length === 0) {
-      return;
-    }
     for (const attemptId of attemptIds) {
       this.params.reports.forget(attemptId);
       const attempt = this.attempts.get(attemptId);

@@ -1,10 +1,13 @@
 import { type Clock, InvalidValueError, type JobSpec } from '@orchestrator/core';
 import {
-  type Assignment,
+  type Assign,
   type AttemptRef,
   type CancelOrder,
   type FinishedAttempt,
   Outcome,
+  type Recorded,
+  unpackAssignments,
+  unpackIds,
   type Verdict,
   VerdictKind,
 } from '@orchestrator/proto-types';
@@ -28,7 +31,9 @@ export interface OrdersParams {
 export class Orders {
   constructor(private readonly params: OrdersParams) {}
 
-  assign(assignments: readonly Assignment[]): void {
+  /** Answers how many there were. */
+  assign({ attempts: whole, packed }: Assign): number {
+    const assignments = [...whole, ...unpackAssignments(packed)];
     const { flow, clock, reports, logger } = this.params;
     const attempts: NewAttempt[] = [];
     const arrivedAtMs = clock.monotonicMs();
@@ -46,6 +51,11 @@ export class Orders {
       }
     }
     flow.add(attempts);
+    return assignments.length;
+  }
+
+  recorded({ attempts, packed }: Recorded): void {
+    this.params.flow.forget([...attempts.map(({ attemptId }) => attemptId), ...unpackIds(packed)]);
   }
 
   cancel(orders: readonly CancelOrder[]): void {

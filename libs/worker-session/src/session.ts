@@ -7,17 +7,14 @@ import {
   VersionWatch,
 } from '@orchestrator/heartbeat';
 import { createDeferred } from '@orchestrator/lifecycle';
-import {
-  type Assign,
-  type Credit,
-  type OutputMark,
-  type OutputMessage,
-  type SchedulerMessage,
-  unpackAssignments,
-  unpackIds,
-  type Verdict,
-  type Welcome,
-  type WorkerMessage,
+import type {
+  Credit,
+  OutputMark,
+  OutputMessage,
+  SchedulerMessage,
+  Verdict,
+  Welcome,
+  WorkerMessage,
 } from '@orchestrator/proto-types';
 
 import { AttemptFlow } from './attempt-flow.js';
@@ -197,14 +194,13 @@ export class WorkerSession {
         break;
       case 'assign':
         if (this.phase === 'welcomed' && message.value.epoch === this.epoch) {
-          this.assigned(message.value);
+          this.credit.received(this.orders.assign(message.value));
         } else {
           this.params.logger.debug('dropped an assignment of another epoch', { epoch: message.value.epoch });
         }
         break;
       case 'recorded':
-        this.flow.forget(message.value.attempts.map(({ attemptId }) => attemptId));
-        this.flow.forget(unpackIds(message.value.packed));
+        this.orders.recorded(message.value);
         break;
       case 'cancel':
         this.orders.cancel(message.value.attempts);
@@ -228,12 +224,6 @@ export class WorkerSession {
         return void this.finish({ kind: 'superseded', bySession: message.value.bySession });
     }
     this.changed();
-  }
-
-  private assigned({ attempts, packed }: Assign): void {
-    const all = packed === '' ? attempts : [...attempts, ...unpackAssignments(packed)];
-    this.credit.received(all.length);
-    this.orders.assign(all);
   }
 
   /** Kills everything and ends the runner; nothing is reported. */

@@ -21,7 +21,7 @@ export interface RedisWatchParams {
   random: Random;
   logger: Logger;
   /** Brings data of the schema before to the one of today. */
-  migrate(): Promise<void>;
+  migrate: () => Promise<void>;
 }
 
 export interface RedisHealth {

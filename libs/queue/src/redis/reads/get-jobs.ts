@@ -23,19 +23,31 @@ export async function getJobs(
   }
   // Not a transaction, which a full Redis refuses. The record first: what it says has its end beside it by then.
   const [records, specs, ends, ...histories] = (await pipelined(redis, (pipeline) => {
-    pipeline.hmget(`${base}jobs`, ...ulids).hmget(`${base}specs`, ...ulids).hmget(`${base}ends`, ...ulids);
+    pipeline
+      .hmget(`${base}jobs`, ...ulids)
+      .hmget(`${base}specs`, ...ulids)
+      .hmget(`${base}ends`, ...ulids);
     ulids.forEach((ulid) => pipeline.lrange(`${base}h:${ulid}`, 0, -1));
   })) as [Texts, Texts, Texts, ...string[][]];
   return ulids.map((ulid, i) => {
     const [record, spec, end] = [records[i], specs[i] ?? '', ends[i] ?? ''];
-    return record ? parseJob({ pool, ulid }, toFields({ pool, ulid }, record, spec, end), histories[i] ?? []) : undefined;
+    return record
+      ? parseJob({ pool, ulid }, toFields({ pool, ulid }, record, spec, end), histories[i] ?? [])
+      : undefined;
   });
 }
 
-function toFields({ pool, ulid }: { pool: string; ulid: string }, record: string, spec: string, end: string): JobFields {
+function toFields(
+  { pool, ulid }: { pool: string; ulid: string },
+  record: string,
+  spec: string,
+  end: string,
+): JobFields {
   const fields = parseRecord(record);
   if (fields === undefined) {
-    throw new CorruptRecordError(`job ${toJobId(pool, ulid)} has the record "${record.slice(0, 60)}": expected five parts`);
+    throw new CorruptRecordError(
+      `job ${toJobId(pool, ulid)} has the record "${record.slice(0, 60)}": expected five parts`,
+    );
   }
   return end === '' ? { ...fields, spec } : { ...fields, spec, end };
 }

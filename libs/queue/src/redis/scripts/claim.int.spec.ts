@@ -142,7 +142,7 @@ describe('claim', () => {
   it('looks behind no more than a bounded number of jobs that it may not prefetch', async () => {
     const jobs = await q.add(...someJobs(400));
     for (const ulid of jobs) {
-      await q.patch(ulid as string, LOST_TWICE);
+      await q.patch(ulid, LOST_TWICE);
     }
     await q.add(aJob());
 

@@ -50,7 +50,9 @@ export function settleArgs({ ends, outputCapBytes }: SettleParams): ScriptArgume
   return [outputCapBytes, ...kinds.args(), ...jsons.args(), lines, ...args];
 }
 
-const LETTERS: ReadonlyMap<string, string> = new Map(Object.entries(END_LETTERS).map(([letter, json]) => [json, letter]));
+const LETTERS: ReadonlyMap<string, string> = new Map(
+  Object.entries(END_LETTERS).map(([letter, json]) => [json, letter]),
+);
 
 /** The ends themselves as JSON, or as the letter of it: equal ones are sent once. */
 class Jsons {
