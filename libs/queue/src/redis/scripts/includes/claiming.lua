@@ -24,7 +24,7 @@ local function claimJobs()
       want.place = ' ' .. want.index
       local worker = want.worker ~= '' and want.worker or '-'
       want.line = ' ' .. worker .. ' ' .. want.session
-      want.holder = ' ' .. want.session .. ' ' .. worker .. ' ' .. want.epoch .. ' '
+      want.holder = ' ' .. nowText .. ' ' .. want.session .. ' ' .. worker .. ' ' .. want.epoch .. ' 1 ' .. nowText
       wants[#wants + 1] = want
     else
       refused[#refused + 1] = want.index
@@ -72,6 +72,8 @@ local function claimJobs()
   local named, specs = {}, {}
   local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
   local running = listOf(adds, base .. 'running')
+  local begin = 'running|' .. claim .. '.'
+  local startedOf = {} -- how many of each batch
   while walking and given < #targets and looked < #targets + LOOK_AHEAD do
     local size = #targets - given
     local heads = call('ZRANGE', base .. 'queued', looked, looked + size - 1)
@@ -81,10 +83,11 @@ local function claimJobs()
     local chosen, read = {}, bytes
     for _, ulid in ipairs(heads) do
       local text = records[ulid]
-      if not text or sub(text, 1, 7) ~= 'queued|' then
+      local isNew = text and sub(text, 1, 8) == NEW
+      if not isNew and not (text and sub(text, 1, 7) == 'queued|') then
         taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
-      elseif sub(text, 1, 8) == NEW or given + #chosen < freeSlots or load(ulid).losses < 2 then
-        if string.find(text, 'bytes=', 1, true) then
+      elseif isNew or given + #chosen < freeSlots or load(ulid).losses < 2 then
+        if find(text, 'bytes=', 1, true) then
           read = read + load(ulid).bytes
         end
         if read > mostBytes and given + #chosen > 0 then
@@ -103,12 +106,12 @@ local function claimJobs()
       end
       bytes = bytes + #spec
       local want = targets[given + 1]
-      local attempt, start = claim .. '.' .. given, '1'
+      local start = '1'
       if sub(text, 1, 8) == NEW then
-        writeRecord(ulid, 'running|' .. attempt .. ' ' .. nowText .. want.holder .. '1 ' .. nowText .. sub(text, 8))
+        writeRecord(ulid, begin .. given .. want.holder .. sub(text, 8))
       else -- it was claimed before
         local job = load(ulid)
-        job.state, job.attempt, job.session, job.worker = 'running', attempt, want.session, want.worker
+        job.state, job.attempt, job.session, job.worker = 'running', claim .. '.' .. given, want.session, want.worker
         job.epoch, job.fence, job.starts = tonumber(want.epoch), math.max(job.fence + 1, now), job.starts + 1
         job.started, start = nowText, int(job.starts)
         save(job)
@@ -117,8 +120,7 @@ local function claimJobs()
       end
       local batch = ruleOf(ruleIn(text)).batchId
       if batch then
-        countBatch(batch, 'queued', -1)
-        countBatch(batch, 'running', 1)
+        startedOf[batch] = (startedOf[batch] or 0) + 1
       end
       taken[#taken + 1] = ulid
       local jobs = want.jobs
@@ -127,13 +129,17 @@ local function claimJobs()
       running[2 * given + 1], running[2 * given + 2] = nowText, ulid
       given = given + 1
       lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
-      if string.find(spec, '\n', 1, true) then
+      if find(spec, '\n', 1, true) then
         spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
       end
       named[given], specs[given] = ulid .. want.place, spec
     end
   end
 
+  for batch, n in pairs(startedOf) do
+    countBatch(batch, 'queued', -n)
+    countBatch(batch, 'running', n)
+  end
   removals[base .. 'queued'] = taken
   if given > 0 then
     local seq = call('INCRBY', base .. 'seq', given) - given + 1
@@ -141,7 +147,7 @@ local function claimJobs()
       for i = 1, #jobs, 2 do
         jobs[i] = format('%d', seq + jobs[i])
       end
-      adds[base .. 's:' .. session] = jobs
+      adds[ownedBy(session)] = jobs
     end
   end
   return { 0, '', refused, recovery, now, again, table.concat(named, '\n'), table.concat(specs, '\n') }

@@ -40,7 +40,7 @@ end
 
 -- Records, as text (includes/record), as they are now: what was looked at is not asked for again, what is written waits for
 -- `flush`. False: there is none.
-local match, sub = string.match, string.sub
+local match, find, sub = string.match, string.find, string.sub
 local jobsKey = base .. 'jobs'
 local records, recordWrites, endWrites = {}, {}, {}
 local AT_ONCE = 2000 -- values that one call is given; Lua's limit is 8000
@@ -81,9 +81,10 @@ local function keepEnd(ulid, ended)
   end
   return ended
 end
--- The rule of a record, as JSON or ''.
+-- The rule of a record, as JSON or '': nothing before it has a brace.
 local function ruleIn(text)
-  return string.byte(text, -1) == 124 and '' or match(text, '^[^|]*|[^|]*|[^|]*|[^|]*|(.*)$')
+  local from = find(text, '{', 1, true)
+  return from and sub(text, from) or ''
 end
 local function setAll(key, pairs)
   for from = 1, #pairs, AT_ONCE do
@@ -106,6 +107,15 @@ local function push(map, key, a, b)
   local list = listOf(map, key)
   local n = #list
   list[n + 1], list[n + 2] = a, b
+end
+local ownerKeys = {} -- by session: the key of what it owns
+local function ownedBy(session)
+  local key = ownerKeys[session]
+  if not key then
+    key = base .. 's:' .. session
+    ownerKeys[session] = key
+  end
+  return key
 end
 local function countBatch(batch, state, n)
   if batch then

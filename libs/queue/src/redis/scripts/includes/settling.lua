@@ -50,21 +50,24 @@ end
 -- the record replaced by another one. Answers whether it was so; if not, nothing was written.
 local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
 local runningKey, succeededKey = base .. 'running', base .. 'succeeded'
+local succeededOf = {} -- how many of each batch
 local ordered = {} -- ULIDs of which no order is needed any more
 local function succeed(ulid, attempt, fence, kind, ended)
   local text = records[ulid]
   if kind.outcome ~= 'succeeded' or kind.chunks > 0 or not text then
     return false
   end
-  local its, itsFence, session, worker, starts = match(text, '^running|([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) %d+ (%d+)')
+  local its, itsFence, session, worker, starts = match(text, '^running|(%S+) (%S+) (%S+) (%S+) %S+ (%S+)')
   if its ~= attempt or itsFence ~= fence or (kind.by ~= '' and kind.by ~= session) then
     return false
   end
   local rule = ruleOf(ruleIn(text))
-  countBatch(rule.batchId, 'running', -1)
-  countBatch(rule.batchId, 'succeeded', 1)
+  local batch = rule.batchId
+  if batch then
+    succeededOf[batch] = (succeededOf[batch] or 0) + 1
+  end
   push(removals, runningKey, ulid)
-  push(removals, base .. 's:' .. session, ulid)
+  push(removals, ownedBy(session), ulid)
   push(adds, succeededKey, rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
   ordered[#ordered + 1] = ulid
   writeRecord(ulid, 'succeeded ' .. nowText .. keepEnd(ulid, ended) .. sub(text, 8))
@@ -108,7 +111,7 @@ local function settleAll()
     ends[i] = arg()
   end
   local ulids, attempts, fences, itsKinds, itsEnds, count = {}, {}, {}, {}, {}, 0
-  for ulid, attempt, fence, kind, ended in string.gmatch(arg(), '([^ ]+) ([^ ]+) (%d+) (%d+) (%d+)\n') do
+  for ulid, attempt, fence, kind, ended in string.gmatch(arg(), '(%S+) (%S+) (%S+) (%S+) (%S+)\n') do
     count = count + 1
     ulids[count], attempts[count], fences[count] = ulid, attempt, fence
     itsKinds[count], itsEnds[count] = kinds[tonumber(kind)], ends[tonumber(ended)]
@@ -122,6 +125,10 @@ local function settleAll()
         reply[#reply + 1] = verdict
       end
     end
+  end
+  for batch, n in pairs(succeededOf) do
+    countBatch(batch, 'running', -n)
+    countBatch(batch, 'succeeded', n)
   end
   if #ordered > 0 and call('EXISTS', base .. 'orders') == 1 then
     call('HDEL', base .. 'orders', unpack(ordered))
