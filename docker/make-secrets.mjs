@@ -30,8 +30,6 @@ const settings = {
   appendfsync: 'everysec',
   save: '""',
   'maxmemory-policy': 'noeviction',
-  // As in docker-compose.yml, whose arguments this file stands for.
-  'hash-max-listpack-value': 1024,
   dir: '/data',
 };
 const lines = Object.entries({ ...settings, requirepass: redisPassword }).map(([key, value]) => `${key} ${value}\n`);

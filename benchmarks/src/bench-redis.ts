@@ -12,7 +12,7 @@ export class BenchRedis {
   ) {}
 
   static async start(): Promise<BenchRedis> {
-    const args = ['--maxmemory-policy', 'noeviction', '--hash-max-listpack-value', '1024'];
+    const args = ['--maxmemory-policy', 'noeviction'];
     const server = await startRedis({ persistent: true, args });
     return new BenchRedis(server, server.client());
   }

@@ -81,7 +81,6 @@ function settings({ directory, port }) {
     'appendfsync everysec',
     'save ""',
     'maxmemory-policy noeviction',
-    'hash-max-listpack-value 1024',
     '',
   ].join('\n');
 }

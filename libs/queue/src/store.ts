@@ -91,7 +91,7 @@ export interface QueueStore {
 /** The largest batch of one script call. */
 export const MAX_BATCH = 250;
 /**
- * Ends, and jobs given away, of one `turn`: no script holds Redis for more than 5 ms. Measured: 17 to 20 us for a plain end
+ * Ends, and jobs given away, of one `turn`: no script holds Redis for more than 5 ms. Measured: 12 to 16 us for a plain end
  * and a claim; an end with output, or one after which the job goes on, is to count twice.
  */
 export const MAX_TURN = 250;
