@@ -64,7 +64,7 @@ export function toReports(
   if (message.$case === 'finished') {
     const packed = unpackEnds(message.value.packed).map((end) => {
       const attempt = parseAttempt(end.attempt);
-      return { attempt, report: attempt && toPlainSettlement(attempt, end), number: end.number };
+      return { attempt, report: attempt && toPlainSettlement(attempt, end), number: end.number || 0 };
     });
     const whole = message.value.attempts.map((finished) => {
       const attempt = parseAttempt(finished.attempt);

@@ -1,5 +1,4 @@
--- Records of jobs as text. Needs includes/pool. keys.ts says what the parts mean; from a text of yesterday's version and of
--- today's nothing but these parts can be told apart:
+-- Records of jobs as text. Needs includes/pool. keys.ts says what the parts mean:
 --   state[ finished[letter]]|attempt fence session worker epoch starts started|place created queued|name=value ...|rule
 -- The second part is empty as long as nobody held the job, "-" stands for an empty value; `rule` is JSON or empty. Only it
 -- may contain "|".
@@ -11,6 +10,9 @@ local RARE_TEXTS = { 'due', 'why', 'cancel', 'op', 'closed', 'outputs' }
 local function parse(ulid, text)
   local state, finished, letter, holder, place, created, queued, rare, rule =
     match(text, '^(%a+) ?(%d*)(%a?)|([^|]*)|([^ ]+) ([^ ]+) ([^|]+)|([^|]*)|(.*)$')
+  if not state then
+    return nil -- somebody else wrote there
+  end
   local job = { ulid = ulid, state = state, finished = finished, letter = letter, place = place == '-' and '' or place,
     created = created, queued = queued == '-' and '' or queued, json = rule, rule = ruleOf(rule), attempt = '', fence = 0, session = '',
     worker = '', epoch = 0, starts = 0, started = '', priority = 0, failures = 0, losses = 0, bytes = 0, due = '', why = '',

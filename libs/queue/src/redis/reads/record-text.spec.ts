@@ -1,0 +1,50 @@
+import { END_LETTERS } from '../../keys.js';
+import { parseRecord } from './record-text.js';
+
+const RULE = '{"attempts":3,"submittedBy":"a | b = c"}';
+
+describe('parseRecord', () => {
+  it('reads one that nobody held', () => {
+    expect(parseRecord('queued||4398 1000 1001||')).toEqual({
+      state: 'queued',
+      place: '4398',
+      created: '1000',
+      queued: '1001',
+    });
+  });
+
+  it('reads one that runs, with all that is rarely there, and leaves out what is empty', () => {
+    const text = `running|c.0 5 s-1 - 7 2 900|- 1000 -|priority=5 losses=1 outputs=1,2 op=a:3|${RULE}`;
+
+    expect(parseRecord(text)).toEqual({
+      state: 'running',
+      attempt: 'c.0',
+      fence: '5',
+      session: 's-1',
+      epoch: '7',
+      starts: '2',
+      started: '900',
+      created: '1000',
+      priority: '5',
+      losses: '1',
+      outputs: '1,2',
+      op: 'a:3',
+      rule: RULE,
+    });
+  });
+
+  it.each([
+    ['c', END_LETTERS['c']],
+    ['h', END_LETTERS['h']],
+    ['e', undefined],
+    ['', undefined],
+  ])('reads when one ended, and how where the letter "%s" says it', (letter, end) => {
+    const found = parseRecord(`succeeded 2000${letter}|c.0 5 s w 7 1 900|4398 1000 1001||`);
+
+    expect([found?.['state'], found?.['finished'], found?.['end']]).toEqual(['succeeded', '2000', end]);
+  });
+
+  it.each(['', 'queued', 'queued||1 2|x', '{"state":"queued"}'])('finds no record in "%s"', (text) => {
+    expect(parseRecord(text)).toBeUndefined();
+  });
+});
