@@ -1,6 +1,7 @@
 import { type Clock, InvalidValueError, type JobSpec } from '@orchestrator/core';
 import {
   type Assign,
+  type Assignment,
   type AttemptRef,
   type CancelOrder,
   type FinishedAttempt,
@@ -31,9 +32,7 @@ export interface OrdersParams {
 export class Orders {
   constructor(private readonly params: OrdersParams) {}
 
-  /** Answers how many there were. */
-  assign({ attempts: whole, packed }: Assign): number {
-    const assignments = [...whole, ...unpackAssignments(packed)];
+  assign(assignments: readonly Assignment[]): void {
     const { flow, clock, reports, logger } = this.params;
     const attempts: NewAttempt[] = [];
     const arrivedAtMs = clock.monotonicMs();
@@ -51,7 +50,6 @@ export class Orders {
       }
     }
     flow.add(attempts);
-    return assignments.length;
   }
 
   recorded({ attempts, packed }: Recorded): void {
@@ -103,6 +101,11 @@ export class Orders {
       reports.keepReturned({ attempt: ref, reason: toReturnReason('unstarted'), started: false });
     }
   }
+}
+
+/** In whichever form they came. */
+export function assignmentsOf({ attempts, packed }: Assign): Assignment[] {
+  return [...attempts, ...unpackAssignments(packed)];
 }
 
 function parseSpec(json: string): JobSpec {

@@ -22,7 +22,7 @@ import { CreditLedger } from './credit.js';
 import { FrozenAttempts } from './frozen-attempts.js';
 import { KeptReports } from './kept-reports.js';
 import { Lease } from './lease.js';
-import { Orders } from './orders.js';
+import { assignmentsOf, Orders } from './orders.js';
 import { OutputSender } from './output-sender.js';
 import type { AttemptRunner } from './runner.js';
 import { forwardedTo, RunnerReports } from './runner-reports.js';
@@ -194,7 +194,9 @@ export class WorkerSession {
         break;
       case 'assign':
         if (this.phase === 'welcomed' && message.value.epoch === this.epoch) {
-          this.credit.received(this.orders.assign(message.value));
+          const assignments = assignmentsOf(message.value);
+          this.credit.received(assignments.length);
+          this.orders.assign(assignments);
         } else {
           this.params.logger.debug('dropped an assignment of another epoch', { epoch: message.value.epoch });
         }
