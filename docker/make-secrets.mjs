@@ -28,6 +28,7 @@ write('tokens.yaml', `admin: admin:${hash}\n`);
 const settings = {
   appendonly: 'yes',
   appendfsync: 'everysec',
+  'auto-aof-rewrite-min-size': '256mb',
   save: '""',
   'maxmemory-policy': 'noeviction',
   dir: '/data',

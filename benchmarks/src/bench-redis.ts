@@ -12,7 +12,7 @@ export class BenchRedis {
   ) {}
 
   static async start(): Promise<BenchRedis> {
-    const args = ['--maxmemory-policy', 'noeviction'];
+    const args = ['--maxmemory-policy', 'noeviction', '--auto-aof-rewrite-min-size', '256mb'];
     const server = await startRedis({ persistent: true, args });
     return new BenchRedis(server, server.client());
   }

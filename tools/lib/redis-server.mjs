@@ -79,6 +79,7 @@ function settings({ directory, port }) {
     `logfile ${JSON.stringify(path.join(directory, 'redis.log'))}`,
     'appendonly yes',
     'appendfsync everysec',
+    'auto-aof-rewrite-min-size 256mb',
     'save ""',
     'maxmemory-policy noeviction',
     '',

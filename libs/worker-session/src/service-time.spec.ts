@@ -44,6 +44,16 @@ describe('ServiceTime', () => {
     expect(time.prefetch).toBe(0);
   });
 
+  it('fetches ahead in full as soon as work is short again, however long it was before', () => {
+    const time = after(2, 60_000, 400);
+
+    for (let end = 1; end <= 80; end += 1) {
+      time.add(0.1, 12_000_000 + end * 0.05, true);
+    }
+
+    expect(time.prefetch).toBeGreaterThan(200);
+  });
+
   it('fetches nothing after something long stood in front, until a dozen have been short again', () => {
     const time = after(2, 0.1, 400);
 

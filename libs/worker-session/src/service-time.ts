@@ -23,6 +23,9 @@ export class ServiceTime {
 
   /** One has ended. `moreWaits`: another one waits already, so the time until the next end is work, not idleness. */
   add(durationMs: number, nowMs: number, moreWaits: boolean): void {
+    if (!this.isShort) {
+      this.ends = 0; // how fast long ones followed one another says nothing of the short ones that may come
+    }
     this.averageMs =
       this.averageMs === undefined ? durationMs : this.averageMs + WEIGHT * (durationMs - this.averageMs);
     this.ends += 1;
@@ -40,9 +43,13 @@ export class ServiceTime {
 
   /** Jobs beyond the free slots. */
   get prefetch(): number {
-    if (this.averageMs === undefined || this.gapMs === undefined || this.averageMs >= AHEAD_MS) {
+    if (this.gapMs === undefined || !this.isShort) {
       return 0;
     }
     return Math.min(MAX_AHEAD, Math.floor(AHEAD_MS / Math.max(this.gapMs, AHEAD_MS / MAX_AHEAD)));
+  }
+
+  private get isShort(): boolean {
+    return this.averageMs !== undefined && this.averageMs < AHEAD_MS;
   }
 }
