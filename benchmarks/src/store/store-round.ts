@@ -114,8 +114,8 @@ async function trimAll(store: RedisQueueStore): Promise<void> {
 
 async function check(redis: Redis, state: string, count: number): Promise<void> {
   const base = queueKeys().pool(POOL);
-  const [final, running] = await Promise.all([redis.zcard(base + state), redis.zcard(`${base}running`)]);
-  if (final !== count || running !== 0) {
+  const [final, running] = await Promise.all([redis.zcard(base + state), redis.get(`${base}running`)]);
+  if (final !== count || Number(running) !== 0) {
     throw new Error(`${final} of ${count} jobs are ${state}, ${running} still run`);
   }
 }

@@ -17,7 +17,7 @@
  * | h:ULID            | list   | earlier attempts, oldest first, at most HISTORY_LIMIT                | with the job                   |
  * | queued            | zset   | ULID by place: (1000 - priority) * 2^42 + seq                        | as jobs move                   |
  * | scheduled         | zset   | ULID by due time, ms                                                 | as jobs move                   |
- * | running           | zset   | ULID by time of claim, ms                                            | as jobs move                   |
+ * | running           | string | how many run: each is in an `s:SESSION`                              | never                          |
  * | succeeded, failed, cancelled, skipped | zset | ULID by the time at which the record expires, ms       | trim or purge                  |
  * | s:SESSION         | zset   | ULIDs a session owns, by order of claim                              | as jobs move                   |
  * | gates             | hash   | session -> epoch                                                     | reclaim                        |
@@ -34,14 +34,18 @@
  * | events            | stream | one entry per script call: e = lines "type ULID start worker"        | trimmed to EVENTS_KEPT         |
  * | news              | channel| the same lines, to hurry whoever waits                               |                                |
  *
- * A record is one short text in five parts (times in ms by Redis' clock; "-" is an empty value):
+ * A record is one short text of up to three lines, each with its line break (times in ms by Redis' clock; "-" is an empty
+ * value):
  *
- *   state[ finished[letter]]|attempt fence session worker epoch starts started|place created queued|name=value ...|rule
+ *   place created queued|name=value ...|rule
+ *   running attempt fence session worker epoch starts started
+ *   state[ finished[letter]]
  *
- * `finished` is there in final states, with `e` where `ends` has how it ended or a letter of END_LETTERS that says it. The
- * second part is of the holder, stays after the end, and is empty where nobody held it yet. `place` is the score in
- * `queued` ("-" when it is to get a new one), `queued` when it came there last. Of the fourth part there is what is not 0 or
- * empty: priority · failures · losses · bytes (of its spec, where it is large) · due · why ("delay" | "backoff" | "loss") ·
+ * The second line is of the holder, stays after the end, and is missing where nobody held it yet. The third is missing where
+ * the job runs, or is queued and has no second. So the claim and the end of nearly all jobs are lines that are added.
+ * `finished` is there in final states, with `e` where `ends` has how it ended or a letter of END_LETTERS that says it.
+ * `place` is the score in `queued` ("-" when it is to get a new one), `queued` when it came there last. Of the second part of
+ * the first line there is what is not 0 or empty: priority · failures · losses · bytes (of its spec, where it is large) · due · why ("delay" | "backoff" | "loss") ·
  * cancel (time of the request) · op ("client:number" of the last retry by hand) · closed (attempt whose own report was
  * accepted last; not told of one that succeeded) · outputs (starts of which output is kept). `rule` is JSON, or empty.
  * All of a transition are one HSET for the whole batch, since a call for each job costs what all the rest does.

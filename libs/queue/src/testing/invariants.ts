@@ -23,10 +23,13 @@ const OF_THE_POOL = new Set([
   'emptied',
   'outputs',
   'outputBytes',
+  'running',
   'events',
 ]);
-const INDEXES: readonly string[] = JOB_STATES.filter((state) => state !== 'blocked');
-const SCORE_FIELDS: Readonly<Record<string, string>> = { queued: 'place', scheduled: 'due', running: 'started' };
+const COUNTED: readonly string[] = JOB_STATES.filter((state) => state !== 'blocked');
+/** What runs has an owner instead. */
+const INDEXES = COUNTED.filter((state) => state !== 'running');
+const SCORE_FIELDS: Readonly<Record<string, string>> = { queued: 'place', scheduled: 'due' };
 
 interface Snapshot {
   base: string;
@@ -50,6 +53,7 @@ export async function assertQueueInvariants(redis: Redis, keys: QueueKeys, pool:
     ...checkJobs(snapshot),
     ...checkIndexes(snapshot),
     ...checkOwners(snapshot, await redis.hkeys(`${snapshot.base}gates`), await redis.hkeys(`${snapshot.base}dying`)),
+    ...checkRunning(snapshot, Number(await redis.get(`${snapshot.base}running`))),
     ...(await checkRecovery(redis, snapshot.base)),
     ...checkOrders(snapshot, await redis.hkeys(`${snapshot.base}orders`)),
     ...checkBatches(snapshot),
@@ -97,6 +101,9 @@ function checkJobs({ jobs, indexes }: Snapshot): string[] {
   return [...jobs].flatMap(([ulid, job]) => {
     const found = INDEXES.filter((state) => indexes.get(state)?.has(ulid));
     const state = found[0];
+    if (job['state'] === 'running') {
+      return found.length === 0 ? [] : [`job ${ulid} runs and is in the indexes [${found.join(', ')}]`];
+    }
     if (state === undefined || found.length !== 1 || state !== job['state']) {
       return [`job ${ulid} is ${job['state']} and in the indexes [${found.join(', ')}]`];
     }
@@ -145,6 +152,11 @@ function checkOwners({ jobs, owners }: Snapshot, gates: string[], dying: string[
   return problems;
 }
 
+function checkRunning({ jobs }: Snapshot, counted: number): string[] {
+  const run = [...jobs.values()].filter((job) => job['state'] === 'running').length;
+  return run === counted ? [] : [`${run} jobs run, ${counted} are counted`];
+}
+
 /** Who is awaited is not dead, and is awaited by something: a recovery that has begun, or one that has to be. */
 async function checkRecovery(redis: Redis, base: string): Promise<string[]> {
   const [schema, server, recovering] = await redis.hmget(`${base}calls`, 'schema', 'server', 'recovering');
@@ -181,7 +193,7 @@ function checkBatches({ jobs, batches }: Snapshot): string[] {
   }
   // What was trimmed stays counted under its final state; `kept` and the others are exact.
   return [...new Set([...expected.keys(), ...batches.keys()])].flatMap((batch) =>
-    [...INDEXES, 'kept'].flatMap((name) => {
+    [...COUNTED, 'kept'].flatMap((name) => {
       const want = Number(expected.get(batch)?.[name] ?? 0);
       const got = Number(batches.get(batch)?.[name] ?? 0);
       return got === want || (isFinal(name) && got > want)
@@ -195,7 +207,7 @@ function checkBatches({ jobs, batches }: Snapshot): string[] {
 function checkBeside({ jobs, beside }: Snapshot, texts: Hash): string[] {
   const specs = new Set(beside.get('specs'));
   const ends = new Set(beside.get('ends'));
-  const says = (ulid: string): boolean => /^[a-z]+ \d+e\|/.test(texts[ulid] ?? '');
+  const says = (ulid: string): boolean => /\n[a-z]+ \d+e\n$/.test(texts[ulid] ?? '');
   return [
     ...[...jobs.keys()].filter((ulid) => !specs.has(ulid)).map((ulid) => `job ${ulid} has no spec`),
     ...[...specs].filter((ulid) => !jobs.has(ulid)).map((ulid) => `there is a spec of ${ulid} and no record`),

@@ -34,21 +34,22 @@ function toText(job: Readonly<Record<string, string>>): string {
   const value = (name: string): string => job[name] || '-';
   const count = (name: string): string => job[name] || '0';
   const wasHeld = ['attempt', 'fence', 'starts'].some((name) => job[name]);
+  const rare = RARE.flatMap((name) => (job[name] && job[name] !== '0' ? [`${name}=${job[name]}`] : [])).join(' ');
+  const holder = [
+    value('attempt'),
+    count('fence'),
+    value('session'),
+    value('worker'),
+    count('epoch'),
+    count('starts'),
+    value('started'),
+  ];
+  const isHeld = wasHeld || job['state'] === 'running';
   return [
-    job['finished'] ? `${job['state']} ${job['finished']}${letter}` : job['state'],
-    wasHeld
-      ? [
-          value('attempt'),
-          count('fence'),
-          value('session'),
-          value('worker'),
-          count('epoch'),
-          count('starts'),
-          value('started'),
-        ].join(' ')
-      : '',
-    [value('place'), value('created'), value('queued')].join(' '),
-    RARE.flatMap((name) => (job[name] && job[name] !== '0' ? [`${name}=${job[name]}`] : [])).join(' '),
-    job['rule'] ?? '',
-  ].join('|');
+    `${value('place')} ${value('created')} ${value('queued')}|${rare}|${job['rule'] ?? ''}\n`,
+    isHeld ? `running ${holder.join(' ')}\n` : '',
+    job['state'] === (isHeld ? 'running' : 'queued')
+      ? ''
+      : `${job['state']}${job['finished'] ? ` ${job['finished']}${letter}` : ''}\n`,
+  ].join('');
 }

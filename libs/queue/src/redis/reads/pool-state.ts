@@ -9,7 +9,11 @@ import { parseRecord } from './record-text.js';
 export async function countStates(redis: RedisClient, base: string): Promise<Record<JobState, number>> {
   const multi = redis.multi();
   for (const state of JOB_STATES) {
-    multi.zcard(`${base}${state}`);
+    if (state === 'running') {
+      multi.get(`${base}running`);
+    } else {
+      multi.zcard(`${base}${state}`);
+    }
   }
   const answers = (await multi.exec()) ?? [];
   return Object.fromEntries(

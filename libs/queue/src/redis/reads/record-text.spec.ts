@@ -5,7 +5,7 @@ const RULE = '{"attempts":3,"submittedBy":"a | b = c"}';
 
 describe('parseRecord', () => {
   it('reads one that nobody held', () => {
-    expect(parseRecord('queued||4398 1000 1001||')).toEqual({
+    expect(parseRecord('4398 1000 1001||\n')).toEqual({
       state: 'queued',
       place: '4398',
       created: '1000',
@@ -14,7 +14,7 @@ describe('parseRecord', () => {
   });
 
   it('reads one that runs, with all that is rarely there, and leaves out what is empty', () => {
-    const text = `running|c.0 5 s-1 - 7 2 900|- 1000 -|priority=5 losses=1 outputs=1,2 op=a:3|${RULE}`;
+    const text = `- 1000 -|priority=5 losses=1 outputs=1,2 op=a:3|${RULE}\nrunning c.0 5 s-1 - 7 2 900\n`;
 
     expect(parseRecord(text)).toEqual({
       state: 'running',
@@ -39,12 +39,20 @@ describe('parseRecord', () => {
     ['e', undefined],
     ['', undefined],
   ])('reads when one ended, and how where the letter "%s" says it', (letter, end) => {
-    const found = parseRecord(`succeeded 2000${letter}|c.0 5 s w 7 1 900|4398 1000 1001||`);
+    const found = parseRecord(`4398 1000 1001||\nrunning c.0 5 s w 7 1 900\nsucceeded 2000${letter}\n`);
 
     expect([found?.['state'], found?.['finished'], found?.['end']]).toEqual(['succeeded', '2000', end]);
   });
 
-  it.each(['', 'queued', 'queued||1 2|x', '{"state":"queued"}'])('finds no record in "%s"', (text) => {
+  it('reads one that waits again after somebody held it', () => {
+    expect(parseRecord('4398 1000 1001||\nrunning c.0 5 s w 7 1 900\nqueued\n')).toMatchObject({
+      state: 'queued',
+      attempt: 'c.0',
+      starts: '1',
+    });
+  });
+
+  it.each(['', 'queued', '1 2 3||', '1 2|x\n', '1 2 3||\nwhat is this\n', '{"state":"queued"}'])('finds no record in "%s"', (text) => {
     expect(parseRecord(text)).toBeUndefined();
   });
 });

@@ -3,7 +3,8 @@ import { END_LETTERS } from '../../keys.js';
 /** A stored job as named fields, see keys.ts; what is empty or 0 is left out. */
 export type JobFields = Readonly<Record<string, string>>;
 
-const RECORD = /^([a-z]+)(?: (\d+)([a-z]?))?\|([^|]*)\|(\S+) (\S+) ([^ |]+)\|([^|]*)\|(.*)$/s;
+const RECORD =
+  /^(\S+) (\S+) ([^\s|]+)\|([^|\n]*)\|([^\n]*)\n(?:running ([^\n]*)\n)?(?:([a-z]+)(?: (\d+)([a-z]?))?\n)?$/;
 const HOLDER = ['attempt', 'fence', 'session', 'worker', 'epoch', 'starts', 'started'];
 
 /** Undefined when the text is no record. */
@@ -12,16 +13,16 @@ export function parseRecord(text: string): JobFields | undefined {
   if (match === null) {
     return undefined;
   }
-  const [, state, finished, letter = '', holder = '', place, created, queued, rare = '', rule] = match;
+  const [, place, created, queued, rare = '', rule, holder, state, finished, letter = ''] = match;
   const fields: [string, string | undefined][] = [
-    ['state', state],
+    ['state', state ?? (holder === undefined ? 'queued' : 'running')],
     ['finished', finished],
     ['end', END_LETTERS[letter]],
     ['place', place],
     ['created', created],
     ['queued', queued],
     ['rule', rule],
-    ...holder.split(' ').map((value, i): [string, string] => [HOLDER[i] ?? '', value]),
+    ...(holder ?? '').split(' ').map((value, i): [string, string] => [HOLDER[i] ?? '', value]),
     ...rare
       .split(' ')
       .map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),

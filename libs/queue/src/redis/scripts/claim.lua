@@ -8,7 +8,7 @@
 -- Returns: jobs queued, ms until the next is due ('' when none waits), positions (from 0) of the wants whose gate did
 --   not match, what recoveryState says (includes/recovery), and unless that says something the fence of all jobs that
 --   start for the first time, flat for each other one: its position (from 0), fence, number of the start; then, a line
---   for each job: ULID and position of its want; spec (JSON without line breaks).
+--   for each job: ULID and position of its want (each with a line break); spec (JSON without line breaks, parted by one).
 --   The id of an attempt is the claim's id, a point and the job's position in the answer, from 0.
 -- States: scheduled -> queued, queued -> running.
 --- @include pool

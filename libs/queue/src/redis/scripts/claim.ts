@@ -44,7 +44,7 @@ export function toClaimReply(raw: unknown, { claimId, wants }: ClaimParams): Cla
   const [queued, next, refused, state, fence = 0, again = [], named = '', specs = ''] = answer;
   const recovery = toRecovery(state);
   const sessionOf = (index: number): string => (wants[index] as ClaimWant).session;
-  const lines = named === '' ? [] : named.split('\n');
+  const lines = named === '' ? [] : named.slice(0, -1).split('\n');
   const jsons = specs.split('\n');
   if (lines.length > 0 && lines.length !== jsons.length) {
     throw new Error(`a claim was answered with ${lines.length} jobs and ${jsons.length} specs`);

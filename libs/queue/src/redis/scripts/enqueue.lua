@@ -46,17 +46,18 @@ for i = 1, count do
     local state = 'queued'
     if due and due > now then
       state = 'scheduled'
-      writeRecord(ulid, 'scheduled||-' .. times .. '-|' .. rare .. (rare == '' and '' or ' ') .. 'due=' .. int(due) .. ' why=delay|' .. rule)
+      writeRecord(ulid, '-' .. times .. '-|' .. rare .. (rare == '' and '' or ' ') .. 'due=' .. int(due) .. ' why=delay|' .. rule ..
+        '\nscheduled\n')
       local n = #scheduled
       scheduled[n + 1], scheduled[n + 2] = int(due), ulid
       event(state, ulid, 0, nil, int(due))
       except(i - 1, state, now, 0)
     else
       local place = format('%d', (1000 - priority) * PLACES + seq + i)
-      writeRecord(ulid, 'queued||' .. place .. times .. nowText .. '|' .. rare .. '|' .. rule)
+      writeRecord(ulid, place .. times .. nowText .. '|' .. rare .. '|' .. rule .. '\n')
       local n = #queued
       queued[n + 1], queued[n + 2] = place, ulid
-      lines[#lines + 1] = 'queued ' .. ulid .. ' 0 -'
+      line('queued ', ulid, ' 0 -')
     end
     local batch = ruleOf(rule).batchId
     if batch then

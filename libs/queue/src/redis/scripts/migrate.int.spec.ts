@@ -23,6 +23,11 @@ async function toSchema1(q: QueueSetup): Promise<void> {
     });
   }
   await q.redis.del(`${q.base}jobs`, `${q.base}specs`, `${q.base}ends`);
+  const running = [...(await q.redis.keys(`${q.base}s:*`))].map((key) => q.redis.zrange(key, 0, -1));
+  await q.redis.del(`${q.base}running`);
+  for (const ulid of (await Promise.all(running)).flat()) {
+    await q.redis.zadd(`${q.base}running`, 1, ulid);
+  }
   await q.redis.hset(`${q.base}calls`, 'schema', '1');
   await q.redis.set(q.keys.schema(), '1');
 }
@@ -66,7 +71,7 @@ describe('migrate', () => {
     expect(await q.redis.get(q.keys.schema())).toBe('2');
     expect(await q.store.getJobs(q.pool, ulids)).toEqual(before);
     // What a letter had said of an end lies beside the record now; nothing else is different.
-    const plain = Object.entries(texts).map(([ulid, text]) => [ulid, text.replace(/^(\w+ \d+)[hc]\|/, '$1e|')]);
+    const plain = Object.entries(texts).map(([ulid, text]) => [ulid, text.replace(/(\n\w+ \d+)[hc]\n$/, '$1e\n')]);
     expect(await q.redis.hgetall(`${q.base}jobs`)).toEqual(Object.fromEntries(plain));
     await q.store.settle(q.pool, [success(running)]);
     const { jobs } = await q.store.claim(q.pool, [aWant('session-a', { max: 10 })]);

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Brings jobs of schema 1, each a hash j:ULID of its own, to schema 2. Sent twice it does nothing more: what was moved is
 -- not there any more.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] the version that the pool has afterwards ·
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] the version that the pool has afterwards, a number when it is done ·
 --   [5] and on: ULIDs, at most 250.
 -- Returns how many were moved. No state changes.
 --- @include pool
@@ -38,6 +38,11 @@ for i = 5, #ARGV do
   end
 end
 setAll(base .. 'specs', specs)
+if tonumber(ARGV[4]) and call('TYPE', base .. 'running').ok == 'zset' then -- what runs is only counted now
+  local running = call('ZCARD', base .. 'running')
+  call('DEL', base .. 'running')
+  runningMore = running
+end
 flush()
 if #old > 0 then
   redis.call('UNLINK', unpack(old))

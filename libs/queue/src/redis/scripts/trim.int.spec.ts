@@ -43,7 +43,7 @@ describe('trim', () => {
     }
     return ulids;
   };
-  const ofThePool = ['calls', 'events', 'gates', 'outputBytes', 'seq'];
+  const ofThePool = ['calls', 'events', 'gates', 'outputBytes', 'running', 'seq'];
 
   it('leaves no key behind when many jobs of several batches have expired', async () => {
     await q.store.putBatch({ batchId: 'one', name: undefined, total: 700, pools: [q.pool] });

@@ -21,10 +21,11 @@ local function claimJobs()
     local want = { index = i - 1, session = arg(), worker = arg(), epoch = arg(), max = num(), free = num() }
     if redis.call('HGET', base .. 'gates', want.session) == want.epoch then
       want.jobs = listOf(owned, want.session)
-      want.place = ' ' .. want.index
+      want.place = ' ' .. want.index .. '\n'
       local worker = want.worker ~= '' and want.worker or '-'
-      want.line = ' ' .. worker .. ' ' .. want.session
-      want.holder = ' ' .. nowText .. ' ' .. want.session .. ' ' .. worker .. ' ' .. want.epoch .. ' 1 ' .. nowText
+      want.tail = ' ' .. worker .. ' ' .. want.session
+      want.line = ' 1' .. want.tail
+      want.holder = ' ' .. nowText .. ' ' .. want.session .. ' ' .. worker .. ' ' .. want.epoch .. ' 1 ' .. nowText .. '\n'
       wants[#wants + 1] = want
     else
       refused[#refused + 1] = want.index
@@ -67,12 +68,11 @@ local function claimJobs()
 
   -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
   local LOOK_AHEAD = 250
-  local NEW = 'queued||' -- how the record of a job begins that nobody held yet
+  local AGAIN = '\nqueued\n' -- how the record of a queued job ends that was held before; of others there is only the first line
   local again = {}
   local named, specs = {}, {}
   local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
-  local running = listOf(adds, base .. 'running')
-  local begin = 'running|' .. claim .. '.'
+  local begin = 'running ' .. claim .. '.'
   local startedOf = {} -- how many of each batch
   while walking and given < #targets and looked < #targets + LOOK_AHEAD do
     local size = #targets - given
@@ -81,10 +81,11 @@ local function claimJobs()
     walking = #heads == size
     fetchRecords(heads)
     local chosen, read = {}, bytes
-    for _, ulid in ipairs(heads) do
+    for i = 1, #heads do
+      local ulid = heads[i]
       local text = records[ulid]
-      local isNew = text and sub(text, 1, 8) == NEW
-      if not isNew and not (text and sub(text, 1, 7) == 'queued|') then
+      local isNew = text and find(text, '\n', 1, true) == #text and find(text, '^%d+ %d+ ')
+      if not isNew and not (text and find(text, AGAIN, -#AGAIN, true)) then
         taken[#taken + 1] = ulid -- in the index, but not in its record: nobody would ever take it out
       elseif isNew or given + #chosen < freeSlots or load(ulid).losses < 2 then
         if find(text, 'bytes=', 1, true) then
@@ -98,7 +99,8 @@ local function claimJobs()
       end
     end
     local found = #chosen > 0 and call('HMGET', base .. 'specs', unpack(chosen)) or {}
-    for i, ulid in ipairs(chosen) do
+    for i = 1, #chosen do
+      local ulid = chosen[i]
       local text, spec = records[ulid], found[i] or ''
       if given > 0 and bytes + #spec > mostBytes then
         walking = false
@@ -106,19 +108,19 @@ local function claimJobs()
       end
       bytes = bytes + #spec
       local want = targets[given + 1]
-      local start = '1'
-      if sub(text, 1, 8) == NEW then
-        writeRecord(ulid, begin .. given .. want.holder .. sub(text, 8))
+      local more = want.line
+      if find(text, '\n', 1, true) == #text then
+        writeRecord(ulid, text .. begin .. given .. want.holder)
       else -- it was claimed before
         local job = load(ulid)
         job.state, job.attempt, job.session, job.worker = 'running', claim .. '.' .. given, want.session, want.worker
         job.epoch, job.fence, job.starts = tonumber(want.epoch), math.max(job.fence + 1, now), job.starts + 1
-        job.started, start = nowText, int(job.starts)
+        job.started, more = nowText, ' ' .. int(job.starts) .. want.tail
         save(job)
         local n = #again
         again[n + 1], again[n + 2], again[n + 3] = given, job.fence, job.starts
       end
-      local batch = ruleOf(ruleIn(text)).batchId
+      local batch = ruleIn(text).batchId
       if batch then
         startedOf[batch] = (startedOf[batch] or 0) + 1
       end
@@ -126,13 +128,13 @@ local function claimJobs()
       local jobs = want.jobs
       local last = #jobs
       jobs[last + 1], jobs[last + 2] = given, ulid
-      running[2 * given + 1], running[2 * given + 2] = nowText, ulid
+      named[2 * given + 1], named[2 * given + 2] = ulid, want.place
       given = given + 1
-      lines[#lines + 1] = 'started ' .. ulid .. ' ' .. start .. want.line
+      line('started ', ulid, more)
       if find(spec, '\n', 1, true) then
         spec = string.gsub(spec, '\n', ' ') -- we write none; in JSON it can only be white space, and would part this answer
       end
-      named[given], specs[given] = ulid .. want.place, spec
+      specs[given] = spec
     end
   end
 
@@ -140,6 +142,7 @@ local function claimJobs()
     countBatch(batch, 'queued', -n)
     countBatch(batch, 'running', n)
   end
+  runningMore = runningMore + given
   removals[base .. 'queued'] = taken
   if given > 0 then
     local seq = call('INCRBY', base .. 'seq', given) - given + 1
@@ -150,7 +153,7 @@ local function claimJobs()
       adds[ownedBy(session)] = jobs
     end
   end
-  return { 0, '', refused, recovery, now, again, table.concat(named, '\n'), table.concat(specs, '\n') }
+  return { 0, '', refused, recovery, now, again, table.concat(named), table.concat(specs, '\n') }
 end
 
 -- What is left, after all that was claimed is out of the queue.

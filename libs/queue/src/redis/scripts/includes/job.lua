@@ -11,14 +11,20 @@ end
 -- Out of the index and owner of its state, into those of `state` with `score`; writes the record with whatever else was
 -- set in the table. `holder`: fields of who has it from now on.
 local function move(job, state, score, holder)
-  push(removals, base .. job.state, job.ulid)
-  if job.state == 'running' then
+  if job.state ~= 'running' then
+    push(removals, base .. job.state, job.ulid)
+  else
+    runningMore = runningMore - 1
     push(removals, base .. 's:' .. job.session, job.ulid)
     if job.cancel ~= '' then
       redis.call('HDEL', base .. 'orders', job.ulid)
     end
   end
-  push(adds, base .. state, int(score), job.ulid)
+  if state == 'running' then
+    runningMore = runningMore + 1
+  else
+    push(adds, base .. state, int(score), job.ulid)
+  end
   countBatch(job.batch, job.state, -1)
   countBatch(job.batch, state, 1)
   if job.closing then

@@ -81,10 +81,14 @@ local function keepEnd(ulid, ended)
   end
   return ended
 end
--- The rule of a record, as JSON or '': nothing before it has a brace.
+-- The rule of a record. Jobs of one call mostly have the same: then it is found, and nothing is cut out.
+local mark, marked = '|\n', NO_RULE
 local function ruleIn(text)
-  local from = find(text, '{', 1, true)
-  return from and sub(text, from) or ''
+  if not find(text, mark, 1, true) then
+    local rule = match(text, '|({[^\n]*})\n') or ''
+    mark, marked = '|' .. rule .. '\n', ruleOf(rule)
+  end
+  return marked
 end
 local function setAll(key, pairs)
   for from = 1, #pairs, AT_ONCE do
@@ -93,8 +97,8 @@ local function setAll(key, pairs)
 end
 
 -- Vectorised writes: gathered per key, sent by `flush`. A job moves at most once between two calls of `flushMoves`
--- (removals are sent before additions).
-local adds, removals, batchCounts, lines = {}, {}, {}, {}
+-- (removals are sent before additions). What runs has no index, since its owner has one: it is counted.
+local adds, removals, batchCounts, runningMore = {}, {}, {}, 0
 local function listOf(map, key)
   local list = map[key]
   if not list then
@@ -124,10 +128,16 @@ local function countBatch(batch, state, n)
     batchCounts[batch] = counts
   end
 end
--- One line of the events: type, ULID, number of the start (0 = none), worker ("-" = none), what else there is.
+-- One line of the events: type, ULID, number of the start (0 = none), worker ("-" = none), what else there is. They are
+-- kept in pieces: Lua goes over each byte of each new string.
+local pieces = {}
+local function line(kind, ulid, more)
+  local n = #pieces
+  pieces[n + 1], pieces[n + 2], pieces[n + 3], pieces[n + 4] = kind, ulid, more, '\n'
+end
 local function event(kind, ulid, start, worker, extra)
-  lines[#lines + 1] = kind .. ' ' .. ulid .. ' ' .. (start or 0) .. ' ' .. (worker and worker ~= '' and worker or '-') ..
-    (extra and (' ' .. extra) or '')
+  line(kind .. ' ', ulid, ' ' .. (start or 0) .. ' ' .. (worker and worker ~= '' and worker or '-') ..
+    (extra and (' ' .. extra) or ''))
 end
 local EVENTS_KEPT = '1000' -- entries, of up to 250 lines each
 local function flushMoves()
@@ -153,6 +163,9 @@ local function flush()
     redis.call('HSET', base .. 'calls', client, int(number) .. ' ' .. nowText)
   end
   flushMoves()
+  if runningMore ~= 0 then
+    redis.call('INCRBY', base .. 'running', runningMore)
+  end
   for batch, counts in pairs(batchCounts) do
     for state, n in pairs(counts) do
       if n ~= 0 then
@@ -160,8 +173,8 @@ local function flush()
       end
     end
   end
-  if #lines > 0 then
-    local text = table.concat(lines, '\n')
+  if #pieces > 0 then
+    local text = table.concat(pieces, '', 1, #pieces - 1)
     redis.call('XADD', base .. 'events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'e', text)
     redis.call('PUBLISH', base .. 'news', text)
   end

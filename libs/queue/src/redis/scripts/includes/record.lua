@@ -1,15 +1,23 @@
 -- Records of jobs as text. Needs includes/pool. keys.ts says what the parts mean:
---   state[ finished[letter]]|attempt fence session worker epoch starts started|place created queued|name=value ...|rule
--- The second part is empty as long as nobody held the job, "-" stands for an empty value; `rule` is JSON or empty. Only it
--- may contain "|".
+--   place created queued|name=value ...|rule
+--   running attempt fence session worker epoch starts started
+--   state[ finished[letter]]
+-- Each line ends with a line break. The second is missing as long as nobody held the job; the third where it runs, or is
+-- queued and nobody held it. "-" stands for an empty value; `rule` is JSON or empty. So the moves of nearly all jobs are
+-- lines that are added.
 local DEFAULT_RETAIN_MS = 604800000
 -- Numbers that are 0, and texts that are empty, are left out of the fourth part.
 local RARE_NUMBERS = { 'priority', 'failures', 'losses', 'bytes' }
 local RARE_TEXTS = { 'due', 'why', 'cancel', 'op', 'closed', 'outputs' }
 
 local function parse(ulid, text)
-  local state, finished, letter, holder, place, created, queued, rare, rule =
-    match(text, '^(%a+) ?(%d*)(%a?)|([^|]*)|([^ ]+) ([^ ]+) ([^|]+)|([^|]*)|(.*)$')
+  local place, created, queued, rare, rule, rest = match(text, '^(%S+) (%S+) ([^%s|]+)|([^|\n]*)|([^\n]*)\n(.*)$')
+  local holder = place and match(rest, '^running ([^\n]*)\n')
+  local last = place and (holder and sub(rest, #holder + 10) or rest)
+  local state, finished, letter = holder and 'running' or 'queued', '', ''
+  if last ~= '' then
+    state, finished, letter = match(last or '', '^(%a+) ?(%d*)(%a?)\n$')
+  end
   if not state then
     return nil -- somebody else wrote there
   end
@@ -18,7 +26,7 @@ local function parse(ulid, text)
     worker = '', epoch = 0, starts = 0, started = '', priority = 0, failures = 0, losses = 0, bytes = 0, due = '', why = '',
     cancel = '', op = '', closed = '', outputs = '' }
   job.batch = job.rule.batchId
-  if holder ~= '' then
+  if holder then
     local attempt, fence, session, worker, epoch, starts, started =
       match(holder, '^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)$')
     job.attempt, job.session = attempt == '-' and '' or attempt, session == '-' and '' or session
@@ -45,16 +53,6 @@ end
 
 -- Writes the whole record, as the table has it now.
 local function save(job)
-  local parts = { job.state }
-  if job.finished ~= '' then
-    parts[1] = job.state .. ' ' .. job.finished .. job.letter
-  end
-  parts[2] = ''
-  if job.attempt ~= '' or job.fence > 0 or job.starts > 0 then
-    parts[2] = table.concat({ orDash(job.attempt), int(job.fence), orDash(job.session), orDash(job.worker),
-      int(job.epoch), int(job.starts), orDash(job.started) }, ' ')
-  end
-  parts[3] = orDash(job.place) .. ' ' .. job.created .. ' ' .. orDash(job.queued)
   local rare = {}
   for _, name in ipairs(RARE_NUMBERS) do
     if job[name] ~= 0 then
@@ -66,6 +64,15 @@ local function save(job)
       rare[#rare + 1] = name .. '=' .. job[name]
     end
   end
-  parts[4], parts[5] = table.concat(rare, ' '), job.json
-  writeRecord(job.ulid, table.concat(parts, '|'))
+  local text = orDash(job.place) .. ' ' .. job.created .. ' ' .. orDash(job.queued) .. '|' .. table.concat(rare, ' ') ..
+    '|' .. job.json .. '\n'
+  local wasHeld = job.state == 'running' or job.attempt ~= '' or job.fence > 0 or job.starts > 0
+  if wasHeld then
+    text = text .. 'running ' .. table.concat({ orDash(job.attempt), int(job.fence), orDash(job.session),
+      orDash(job.worker), int(job.epoch), int(job.starts), orDash(job.started) }, ' ') .. '\n'
+  end
+  if job.state ~= (wasHeld and 'running' or 'queued') then
+    text = text .. job.state .. (job.finished ~= '' and ' ' .. job.finished .. job.letter or '') .. '\n'
+  end
+  writeRecord(job.ulid, text)
 end

@@ -46,10 +46,11 @@ local function takeOutput(job, count)
   end
 end
 
--- Nearly all attempts succeed, hold their job and have no output: what that takes and nothing else, with the first part of
--- the record replaced by another one. Answers whether it was so; if not, nothing was written.
+-- Nearly all attempts succeed, hold their job and have no output: what that takes and nothing else, with one line added to
+-- the record. Answers whether it was so; if not, nothing was written.
 local defaultExpiry = int(now + DEFAULT_RETAIN_MS)
-local runningKey, succeededKey = base .. 'running', base .. 'succeeded'
+local succeededKey, succeededNow = base .. 'succeeded', 'succeeded ' .. nowText
+local tails = {} -- how the events of a worker's jobs end
 local succeededOf = {} -- how many of each batch
 local ordered = {} -- ULIDs of which no order is needed any more
 local function succeed(ulid, attempt, fence, kind, ended)
@@ -57,21 +58,25 @@ local function succeed(ulid, attempt, fence, kind, ended)
   if kind.outcome ~= 'succeeded' or kind.chunks > 0 or not text then
     return false
   end
-  local its, itsFence, session, worker, starts = match(text, '^running|(%S+) (%S+) (%S+) (%S+) %S+ (%S+)')
+  local at = find(text, '\n', 1, true) or 0
+  local its, itsFence, session, worker, starts =
+    match(text, '^running (%S+) (%S+) (%S+) (%S+) %S+ (%S+) %S+\n$', at + 1)
   if its ~= attempt or itsFence ~= fence or (kind.by ~= '' and kind.by ~= session) then
     return false
   end
-  local rule = ruleOf(ruleIn(text))
+  local rule = ruleIn(text)
   local batch = rule.batchId
   if batch then
     succeededOf[batch] = (succeededOf[batch] or 0) + 1
   end
-  push(removals, runningKey, ulid)
+  runningMore = runningMore - 1
   push(removals, ownedBy(session), ulid)
   push(adds, succeededKey, rule.retainMs and int(now + rule.retainMs) or defaultExpiry, ulid)
   ordered[#ordered + 1] = ulid
-  writeRecord(ulid, 'succeeded ' .. nowText .. keepEnd(ulid, ended) .. sub(text, 8))
-  lines[#lines + 1] = 'succeeded ' .. ulid .. ' ' .. starts .. ' ' .. worker
+  writeRecord(ulid, text .. succeededNow .. keepEnd(ulid, ended) .. '\n')
+  local tail = starts == '1' and tails[worker] or ' ' .. starts .. ' ' .. worker
+  tails[worker] = starts == '1' and tail or nil
+  line('succeeded ', ulid, tail)
   return true
 end
 
