@@ -1,6 +1,6 @@
 /** What each job is: a handler by name with its data, a command, or a command that leaves a mark named after the job. */
 export type JobShape =
-  | { kind: 'handler'; name: string; pools?: readonly string[] }
+  | { kind: 'handler'; name: string; pools?: readonly string[]; retainS?: number }
   | { kind: 'argv'; argv: readonly string[]; marks?: string };
 
 interface Load {

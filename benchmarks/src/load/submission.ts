@@ -5,7 +5,13 @@ import type { JobShape } from './loads.js';
 export function toSubmission(shape: JobShape, index: number): Record<string, unknown> {
   if (shape.kind === 'handler') {
     const pool = shape.pools?.[index % shape.pools.length];
-    return { name: 'bench', handler: shape.name, data: jobData(index), ...(pool === undefined ? {} : { pool }) };
+    return {
+      name: 'bench',
+      handler: shape.name,
+      data: jobData(index),
+      ...(pool === undefined ? {} : { pool }),
+      ...(shape.retainS === undefined ? {} : { retain: shape.retainS }),
+    };
   }
   return { name: 'bench', argv: [...shape.argv, ...(shape.marks === undefined ? [] : [`${shape.marks}/${index}`])] };
 }

@@ -1,46 +1,103 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { waitUntil } from '@orchestrator/e2e';
+
 import { requireOnceEach } from '../ledger.js';
 import type { Generator } from '../load/generator-client.js';
 import type { JobShape } from '../load/loads.js';
 import type { Figures, Run } from '../workload.js';
 import { batchesDone } from './batches.js';
-import { checkProduct, lastEndMs } from './check-product.js';
+import { checkProduct, lastEndMs, newestJobs } from './check-product.js';
 import { closeGates, openGates } from './gates.js';
 import type { Product, ProductOptions } from './product.js';
 import { withProduct } from './with-product.js';
 
 const IN_ONE_REQUEST = 1_000;
 const REQUESTS_IN_FLIGHT = 4;
-const WARM_UP_SHARE = 0.2;
 /** What the filling has set off (collection of garbage, writes of Redis) is no part of the drain. */
 const SETTLED_AFTER_MS = 300;
+/** Jobs before the measured ones: kept until their ends were read, and gone before the others come. */
+const KEPT_S = 5;
+const GONE_WITHIN_MS = 60_000;
+/** Among so many of the newest jobs is the one that ended last. */
+const NEWEST = 5_000;
+
+export interface DrainOptions {
+  /** Jobs of each drain. */
+  count: number;
+  /** How many drains come before the measured one. */
+  before: number;
+}
 
 /** On programs of its own. */
-export function drainHandlers(run: Run, options: ProductOptions, count: number): Promise<Figures> {
-  return withProduct(run, options, (product, generator) => drainHandlersOn(run, product, generator, count));
+export function drainHandlers(run: Run, product: ProductOptions, drain: DrainOptions): Promise<Figures> {
+  return withProduct(run, product, (started, generator) => drainHandlersOn(run, started, generator, drain));
 }
 
 /**
  * Jobs of a handler that does nothing: filled in by bulk REST while all slots are held by gates, then drained. The clock
- * runs from the opening of the gates to the record of the last result, by way of scheduler, gRPC, worker and back.
+ * runs from the opening of the gates to the record of the last result, by way of scheduler, gRPC, worker and back. Programs
+ * that have just started compile their code: `firstPerSecond` is the rate of the first drain, all else of the last.
  */
 export async function drainHandlersOn(
   run: Run,
   product: Product,
   generator: Generator,
-  count: number,
+  { count, before }: DrainOptions,
 ): Promise<Figures> {
-  const shape: JobShape = { kind: 'handler', name: 'noop', ...(product.pools.length > 1 && { pools: product.pools }) };
-  const load = { url: product.api.address, from: 0, size: IN_ONE_REQUEST, inFlight: REQUESTS_IN_FLIGHT, shape };
-  const warmUp = Math.ceil(count * WARM_UP_SHARE);
-  await batchesDone(product, (await generator.bulk({ ...load, count: warmUp })).batches);
-  requireOnceEach(await product.ledger(), warmUp, 'handlers, to warm up');
-  await Promise.all(product.ears.map((ear) => ear.reset()));
+  let firstPerSecond: number | undefined;
+  for (let drain = 1; drain <= before; drain += 1) {
+    const { startMs } = await fillAndDrain(run, product, generator, count, KEPT_S);
+    firstPerSecond ??= (count / (lastEndMs(await newestJobs(product, NEWEST)) - startMs)) * 1_000;
+  }
+  await waitUntil('the jobs before are gone', async () => (await newestJobs(product, 1)).length === 0, {
+    withinMs: GONE_WITHIN_MS,
+    everyMs: 100,
+  });
 
-  const gates = await closeGates(product, generator);
+  const { startMs, gates, figures } = await fillAndDrain(run, product, generator, count);
+  const drainMs = lastEndMs(await checkProduct(product, run, gates + count)) - startMs;
+  const drainPerSecond = (count / drainMs) * 1_000;
+  return {
+    drainPerSecond,
+    firstPerSecond: firstPerSecond ?? drainPerSecond,
+    fillAndDrainPerSecond: (count / ((count / figures.fillPerSecond) * 1_000 + drainMs)) * 1_000,
+    ...figures,
+  };
+}
+
+interface Drained {
+  startMs: number;
+  /** How many. */
+  gates: number;
+  figures: Record<
+    'fillPerSecond' | 'schedulerUs' | 'schedulerFillUs' | 'workerUs' | 'redisUs' | 'generatorFillUs',
+    number
+  >;
+}
+
+async function fillAndDrain(
+  run: Run,
+  product: Product,
+  generator: Generator,
+  count: number,
+  retainS?: number,
+): Promise<Drained> {
+  const kept = retainS !== undefined && { retainS };
+  const pools = product.pools.length > 1 && { pools: product.pools };
+  const shape: JobShape = { kind: 'handler', name: 'noop', ...pools, ...kept };
+  await Promise.all(product.ears.map((ear) => ear.reset()));
+  const gates = await closeGates(product, generator, retainS);
   const before = product.cpuUs();
-  const filled = await generator.bulk({ ...load, count });
+  const url = product.api.address;
+  const filled = await generator.bulk({
+    url,
+    from: 0,
+    count,
+    size: IN_ONE_REQUEST,
+    inFlight: REQUESTS_IN_FLIGHT,
+    shape,
+  });
   await pause(SETTLED_AFTER_MS);
 
   const [full, redisFull] = [product.cpuUs(), await run.redis.cpuUs()];
@@ -48,19 +105,18 @@ export async function drainHandlersOn(
   await openGates(product);
   await batchesDone(product, filled.batches);
   const [drained, redisDrained] = [product.cpuUs(), await run.redis.cpuUs()];
-
   await batchesDone(product, [gates]);
-  const records = await checkProduct(product, run, warmUp + gates.total + count);
   requireOnceEach(await product.ledger(), count, 'handlers');
-  const drainMs = lastEndMs(records) - startMs;
   return {
-    drainPerSecond: (count / drainMs) * 1_000,
-    fillPerSecond: (count / filled.ms) * 1_000,
-    fillAndDrainPerSecond: (count / (filled.ms + drainMs)) * 1_000,
-    schedulerUs: (drained.schedulers - full.schedulers) / count,
-    schedulerFillUs: (full.schedulers - before.schedulers) / count,
-    workerUs: (drained.workers - full.workers) / count,
-    redisUs: (redisDrained - redisFull) / count,
-    generatorFillUs: filled.cpuUs / count,
+    startMs,
+    gates: gates.total,
+    figures: {
+      fillPerSecond: (count / filled.ms) * 1_000,
+      schedulerUs: (drained.schedulers - full.schedulers) / count,
+      schedulerFillUs: (full.schedulers - before.schedulers) / count,
+      workerUs: (drained.workers - full.workers) / count,
+      redisUs: (redisDrained - redisFull) / count,
+      generatorFillUs: filled.cpuUs / count,
+    },
   };
 }

@@ -7,8 +7,8 @@ import type { Product } from './product.js';
 const CLOSED_WITHIN_MS = 30_000;
 
 /** Fills every slot with a job that waits, so that a queue can be filled while warm workers stand ready. */
-export async function closeGates(product: Product, generator: Generator): Promise<Batch> {
-  const batch = await submitGates(product, generator);
+export async function closeGates(product: Product, generator: Generator, retainS?: number): Promise<Batch> {
+  const batch = await submitGates(product, generator, retainS);
   await waitUntil('all gates are closed', async () => (await gates(product)) === batch.total, {
     withinMs: CLOSED_WITHIN_MS,
   });
@@ -16,7 +16,7 @@ export async function closeGates(product: Product, generator: Generator): Promis
 }
 
 /** One for each slot; they close when it is their turn. */
-export async function submitGates(product: Product, generator: Generator): Promise<Batch> {
+export async function submitGates(product: Product, generator: Generator, retainS?: number): Promise<Batch> {
   const slots = sum((await product.workers()).map((worker) => worker.slots));
   const { batches } = await generator.bulk({
     url: product.api.address,
@@ -24,7 +24,7 @@ export async function submitGates(product: Product, generator: Generator): Promi
     count: slots,
     size: slots,
     inFlight: 1,
-    shape: { kind: 'handler', name: 'gate', pools: product.pools },
+    shape: { kind: 'handler', name: 'gate', pools: product.pools, ...(retainS !== undefined && { retainS }) },
   });
   const [batch] = batches;
   if (batch === undefined) {

@@ -16,7 +16,7 @@ const ownPools = (worker: number): string[] => POOLS.filter((_, index) => index 
 async function restAndDrain(run: Run, options: ProductOptions): Promise<Figures> {
   return withProduct(run, options, async (product, generator) => {
     const { ms, schedulerUs, workersUs, redisUs } = await atRest(run, product, run.seconds(REST_S));
-    const drained = await drainHandlersOn(run, product, generator, run.jobs(JOBS));
+    const drained = await drainHandlersOn(run, product, generator, { count: run.jobs(JOBS), before: 1 });
     return {
       restSchedulerPercent: percentOfCore(schedulerUs, ms),
       restWorkersPercent: percentOfCore(workersUs, ms),

@@ -1,4 +1,5 @@
 import { leftovers } from '../harness/leftovers.js';
+import { openJobs } from '../harness/open-jobs.js';
 import { waitUntil } from '../harness/wait.js';
 import { attemptRuns } from './checker/attempt-runs.js';
 import { checkHistory } from './checker/check-history.js';
@@ -46,10 +47,9 @@ export async function concludeRun(
   recorder: Recorder,
   { overlapMs = 0, withinMs = FINAL_WITHIN_MS, isExpected = () => false }: ConcludeOptions = {},
 ): Promise<Conclusion> {
-  const waiting = ['queued', 'scheduled', 'running'];
   const open = async (): Promise<number> => {
-    const counts = await Promise.all(waiting.map((index) => cluster.redisClient.zcard(`orc:p:{default}:${index}`)));
-    return counts.reduce((sum, count) => sum + count, 0);
+    const { queued, scheduled, running } = await openJobs(cluster.redisClient);
+    return queued + scheduled + running;
   };
   await waitUntil('all jobs are final', async () => (await open()) === 0, { withinMs, everyMs: 200 }).catch(
     () => undefined,

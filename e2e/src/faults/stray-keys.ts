@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 const POOL = 'orc:p:{default}:';
 const PAGE = 1_000;
 
-/** Keys of jobs (their record, history, output) that no job of the list has. */
+/** Records of jobs, and what lies beside them (spec, end, history, output), that no job of the list has. */
 export async function strayKeys(redis: Redis, jobIds: readonly string[]): Promise<string[]> {
   const known = new Set(jobIds.map((id) => id.split(':')[1]));
   const found: string[] = [];
@@ -14,9 +14,13 @@ export async function strayKeys(redis: Redis, jobIds: readonly string[]): Promis
     found.push(
       ...keys.filter((key) => {
         const [kind = '', ulid] = key.slice(POOL.length).split(':');
-        return ['j', 'h', 'o'].includes(kind) && !known.has(ulid);
+        return ['h', 'o'].includes(kind) && !known.has(ulid);
       }),
     );
   } while (cursor !== '0');
+  for (const hash of ['jobs', 'specs', 'ends']) {
+    const ulids = await redis.hkeys(POOL + hash);
+    found.push(...ulids.filter((ulid) => !known.has(ulid)).map((ulid) => `${ulid} in ${POOL}${hash}`));
+  }
   return found;
 }

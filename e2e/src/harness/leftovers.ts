@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 
+import { openJobs } from './open-jobs.js';
+
 /**
  * What Redis still holds of a pool in which every job is final: owners, gates, deaths, orders of anybody but the
  * sessions that live. An empty list is what should be found.
@@ -7,10 +9,9 @@ import type { Redis } from 'ioredis';
 export async function leftovers(redis: Redis, aliveSessions: number, pool = 'default'): Promise<string[]> {
   const base = `orc:p:{${pool}}:`;
   const found: string[] = [];
-  for (const index of ['queued', 'scheduled', 'running']) {
-    const count = await redis.zcard(base + index);
-    if (count > 0) {
-      found.push(`${count} jobs in ${index}`);
+  for (const [state, count] of Object.entries(await openJobs(redis, pool))) {
+    if (count !== 0) {
+      found.push(`${count} jobs in ${state}`);
     }
   }
   for (const hash of ['dying', 'orders']) {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { openJobs } from '../../harness/open-jobs.js';
 import { letPass, waitUntil } from '../../harness/wait.js';
 import type { FaultCluster } from '../cluster/fault-cluster.js';
 import { requireThat, type Scenario } from '../scenario.js';
@@ -23,7 +24,7 @@ const memoryFull: Scenario = troubleOfRedis({
     const fault = recorder.fault({ what: 'maxmemory', target: 'redis' });
     await cluster.redisClient.config('SET', 'maxmemory', used);
     await letPass(FULL_FOR_MS);
-    const running = await cluster.redisClient.zcard('orc:p:{default}:running');
+    const { running } = await openJobs(cluster.redisClient);
     const { status } = await leader.status();
     const workers = await cluster.api.workers();
     const refused = callers.count(507, fault.atMs);

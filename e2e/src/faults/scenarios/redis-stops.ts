@@ -1,3 +1,4 @@
+import { openJobs } from '../../harness/open-jobs.js';
 import { letPass, waitUntil } from '../../harness/wait.js';
 import { Callers } from '../callers.js';
 import { commandsRun, span } from '../measure.js';
@@ -22,7 +23,7 @@ function stopped(seconds: number): Scenario {
       const { recorder } = context;
       const cluster = await context.cluster({ schedulers: 2, workers: WORKERS, slots: 6 });
       const jobs = await LeasePolicies.submit(context.client());
-      const running = (): Promise<number> => cluster.redisClient.zcard('orc:p:{default}:running');
+      const running = async (): Promise<number> => (await openJobs(cluster.redisClient)).running;
       await waitUntil('all run', async () => (await running()) === jobs.count, { withinMs: 10_000 });
       await Promise.race(WORKERS.map((worker) => commandsRun(recorder, worker, 1)));
       const callers = new Callers({ schedulers: cluster.schedulers, recorder, knownJob: jobs.known });

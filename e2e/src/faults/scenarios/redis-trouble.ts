@@ -1,3 +1,4 @@
+import { openJobs } from '../../harness/open-jobs.js';
 import { letPass, waitUntil } from '../../harness/wait.js';
 import { Callers } from '../callers.js';
 import type { FaultCluster, FaultClusterOptions } from '../cluster/fault-cluster.js';
@@ -50,7 +51,7 @@ export function troubleOfRedis(params: RedisTrouble): Scenario {
       const client = context.client();
       const known = await client.submit({ ms: LONG_JOB_MS });
       await Promise.all(Array.from({ length: LONG_JOBS - 1 }, () => client.submit({ ms: LONG_JOB_MS })));
-      await waitUntil('the long ones run', async () => (await cluster.redisClient.zcard(RUNNING)) >= LONG_JOBS, {
+      await waitUntil('the long ones run', async () => (await openJobs(cluster.redisClient)).running >= LONG_JOBS, {
         withinMs: 10_000,
       });
       const callers = new Callers({
@@ -85,8 +86,6 @@ export function troubleOfRedis(params: RedisTrouble): Scenario {
     },
   };
 }
-
-const RUNNING = 'orc:p:{default}:running';
 
 /** Jobs of the load have as many attempts as they need: each is used, none twice. */
 export function requireStartedOnce({ history, starts, losses }: Conclusion): void {

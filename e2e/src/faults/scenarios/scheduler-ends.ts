@@ -1,4 +1,5 @@
 import type { Api, JobView } from '../../harness/api.js';
+import { openJobs } from '../../harness/open-jobs.js';
 import { letPass, waitUntil } from '../../harness/wait.js';
 import type { Client } from '../client.js';
 import { startLoad } from '../load.js';
@@ -76,7 +77,7 @@ const bothGoneForLong: Scenario = {
     const { recorder } = context;
     const cluster = await context.cluster({ schedulers: 2, workers: ['worker-1', 'worker-2'], slots: 6 });
     const jobs = await LeasePolicies.submit(context.client());
-    const running = (): Promise<number> => cluster.redisClient.zcard('orc:p:{default}:running');
+    const running = async (): Promise<number> => (await openJobs(cluster.redisClient)).running;
     await waitUntil('all run', async () => (await running()) === jobs.count, { withinMs: 10_000 });
     await letPass(1_000);
     const fault = recorder.fault({
