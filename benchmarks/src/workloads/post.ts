@@ -8,7 +8,7 @@ import { withProduct } from '../product/with-product.js';
 import type { Figures, Participant, Run, Workload } from '../workload.js';
 
 const SINGLE = 15_000;
-const WARM_UP = 3_000;
+const WARM_UP = 20_000;
 const BULK = 40_000;
 const IN_FLIGHT = 64;
 const IN_ONE_REQUEST = 100;

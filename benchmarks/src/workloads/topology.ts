@@ -3,13 +3,14 @@ import type { ProductOptions } from '../product/product.js';
 import type { Comparison, Participant, Workload } from '../workload.js';
 
 const JOBS = 60_000;
+/** Drains before the measured one, for each two workers: so each program has had as many jobs before, however many there are. */
 const BEFORE = 2;
 const TEN_POOLS = Array.from({ length: 10 }, (_, index) => `pool-${index}`);
 
 const participant = (id: string, title: string, options: ProductOptions): Participant => ({
   id,
   title,
-  run: (run) => drainHandlers(run, options, { count: run.jobs(JOBS), before: BEFORE }),
+  run: (run) => drainHandlers(run, options, { count: run.jobs(JOBS), before: BEFORE * (options.workers / 2) }),
 });
 
 const ratio = (id: string, title: string, must: number): Comparison[] => [
@@ -32,7 +33,7 @@ const ratio = (id: string, title: string, must: number): Comparison[] => [
 
 export const topology: Workload = {
   id: 'topology',
-  title: `${JOBS} handlers that do nothing, after ${BEFORE} times as many, on more programs and more pools`,
+  title: `${JOBS} handlers that do nothing, after ${BEFORE} times as many for each two workers, on more programs and more pools`,
   quick: false,
   participants: [
     participant('one-and-two', 'ours: one scheduler, two workers, one pool', { workers: 2 }),

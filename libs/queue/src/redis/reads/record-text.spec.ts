@@ -52,7 +52,10 @@ describe('parseRecord', () => {
     });
   });
 
-  it.each(['', 'queued', '1 2 3||', '1 2|x\n', '1 2 3||\nwhat is this\n', '{"state":"queued"}'])('finds no record in "%s"', (text) => {
-    expect(parseRecord(text)).toBeUndefined();
-  });
+  it.each(['', 'queued', '1 2 3||', '1 2|x\n', '1 2 3||\nwhat is this\n', '{"state":"queued"}'])(
+    'finds no record in "%s"',
+    (text) => {
+      expect(parseRecord(text)).toBeUndefined();
+    },
+  );
 });

@@ -23,7 +23,7 @@ async function toSchema1(q: QueueSetup): Promise<void> {
     });
   }
   await q.redis.del(`${q.base}jobs`, `${q.base}specs`, `${q.base}ends`);
-  const running = [...(await q.redis.keys(`${q.base}s:*`))].map((key) => q.redis.zrange(key, 0, -1));
+  const running = (await q.redis.keys(`${q.base}s:*`)).map((key) => q.redis.zrange(key, '0', '-1'));
   await q.redis.del(`${q.base}running`);
   for (const ulid of (await Promise.all(running)).flat()) {
     await q.redis.zadd(`${q.base}running`, 1, ulid);
