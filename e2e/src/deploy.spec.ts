@@ -100,7 +100,7 @@ describe('docs/deploy.md', () => {
     const { lua, typescript } = sources();
     const allowed = new Set(allowedCommands());
     const inLua = [
-      ...new Set([...lua.matchAll(/redis\.call\('([A-Z]+)'/g)].map(([, name = '']) => name.toLowerCase())),
+      ...new Set([...lua.matchAll(/\b(?:redis\.)?p?call\('([A-Z]+)'/g)].map(([, name = '']) => name.toLowerCase())),
     ];
     const isUsed = (command: string): boolean =>
       OF_CONNECTIONS.includes(command) ||

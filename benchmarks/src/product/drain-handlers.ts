@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { waitUntil } from '@orchestrator/e2e';
+import { openJobs, waitUntil } from '@orchestrator/e2e';
 
 import { requireOnceEach } from '../ledger.js';
 import type { Generator } from '../load/generator-client.js';
 import type { JobShape } from '../load/loads.js';
 import type { Figures, Run } from '../workload.js';
-import { batchesDone } from './batches.js';
+import { type Batch, batchesDone } from './batches.js';
 import { checkProduct, lastEndMs, newestJobs } from './check-product.js';
 import { closeGates, openGates } from './gates.js';
 import type { Product, ProductOptions } from './product.js';
@@ -16,9 +16,10 @@ const IN_ONE_REQUEST = 1_000;
 const REQUESTS_IN_FLIGHT = 4;
 /** What the filling has set off (collection of garbage, writes of Redis) is no part of the drain. */
 const SETTLED_AFTER_MS = 300;
-/** Jobs before the measured ones: kept until their ends were read, and gone before the others come. */
+/** Jobs before the measured ones, and what they were submitted with, are gone before the others come. */
 const KEPT_S = 5;
 const GONE_WITHIN_MS = 60_000;
+const FINAL_WITHIN_MS = 300_000;
 /** Among so many of the newest jobs is the one that ended last. */
 const NEWEST = 5_000;
 
@@ -66,6 +67,14 @@ export async function drainHandlersOn(
   };
 }
 
+async function allFinal({ pools }: Product, { redis }: Run): Promise<void> {
+  const open = async (): Promise<number> => {
+    const counts = await Promise.all(pools.map((pool) => openJobs(redis.client, pool)));
+    return counts.reduce((sum, { queued, scheduled, running }) => sum + queued + scheduled + running, 0);
+  };
+  await waitUntil('all jobs are final', async () => (await open()) === 0, { withinMs: FINAL_WITHIN_MS, everyMs: 100 });
+}
+
 interface Drained {
   startMs: number;
   /** How many. */
@@ -103,9 +112,12 @@ async function fillAndDrain(
   const [full, redisFull] = [product.cpuUs(), await run.redis.cpuUs()];
   const startMs = Date.now();
   await openGates(product);
-  await batchesDone(product, filled.batches);
+  // Batches whose jobs are removed meanwhile would be gone, too.
+  const done = (batches: readonly Batch[]): Promise<void> =>
+    retainS === undefined ? batchesDone(product, batches) : allFinal(product, run);
+  await done(filled.batches);
   const [drained, redisDrained] = [product.cpuUs(), await run.redis.cpuUs()];
-  await batchesDone(product, [gates]);
+  await done([gates]);
   requireOnceEach(await product.ledger(), count, 'handlers');
   return {
     startMs,

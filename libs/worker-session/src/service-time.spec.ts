@@ -54,6 +54,24 @@ describe('ServiceTime', () => {
     expect(time.prefetch).toBeGreaterThan(200);
   });
 
+  it('does not take the pace within a burst for that of all, when work has just become short again', () => {
+    const time = new ServiceTime(2);
+    const burst = (atMs: number, durationMs: number): void => {
+      time.add(durationMs, atMs, true);
+      time.add(durationMs, atMs + 0.02, true);
+    };
+    [8, 16, 24].forEach((atMs) => burst(atMs, 8));
+    time.add(150, 174, true);
+
+    const most = [182, 190, 198, 206, 214, 222, 230, 238].map((atMs) => {
+      burst(atMs, 8);
+      return time.prefetch;
+    });
+
+    expect(Math.max(...most)).toBeGreaterThan(0);
+    expect(Math.max(...most)).toBeLessThan(10);
+  });
+
   it('fetches nothing after something long stood in front, until a dozen have been short again', () => {
     const time = after(2, 0.1, 400);
 

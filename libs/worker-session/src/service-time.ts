@@ -24,7 +24,9 @@ export class ServiceTime {
   /** One has ended. `moreWaits`: another one waits already, so the time until the next end is work, not idleness. */
   add(durationMs: number, nowMs: number, moreWaits: boolean): void {
     if (!this.isShort) {
-      this.ends = 0; // how fast long ones followed one another says nothing of the short ones that may come
+      // How fast long ones followed one another says nothing of the short ones that may come: of them the duration does.
+      this.gapMs = undefined;
+      this.lastEndMs = undefined;
     }
     this.averageMs =
       this.averageMs === undefined ? durationMs : this.averageMs + WEIGHT * (durationMs - this.averageMs);

@@ -44,7 +44,7 @@ interface Snapshot {
 }
 
 /**
- * What must hold between any two script calls: each job in exactly one state index, owned exactly when it runs, counted
+ * What must hold between any two script calls: each job in exactly one state index, or owned when it runs, counted
  * exactly once in its batch, and nothing in the pool's slot that belongs to nobody.
  */
 export async function assertQueueInvariants(redis: Redis, keys: QueueKeys, pool: string): Promise<void> {

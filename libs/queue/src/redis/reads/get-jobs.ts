@@ -46,7 +46,7 @@ function toFields(
   const fields = parseRecord(record);
   if (fields === undefined) {
     throw new CorruptRecordError(
-      `job ${toJobId(pool, ulid)} has the record "${record.slice(0, 60)}": expected five parts`,
+      `job ${toJobId(pool, ulid)} has the record ${JSON.stringify(record.slice(0, 60))}: expected lines as in keys.ts`,
     );
   }
   return end === '' ? { ...fields, spec } : { ...fields, spec, end };

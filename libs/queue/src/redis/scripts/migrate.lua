@@ -38,7 +38,7 @@ for i = 5, #ARGV do
   end
 end
 setAll(base .. 'specs', specs)
-if tonumber(ARGV[4]) and call('TYPE', base .. 'running').ok == 'zset' then -- what runs is only counted now
+if tonumber(ARGV[4]) then -- what runs is only counted from now on
   local running = call('ZCARD', base .. 'running')
   call('DEL', base .. 'running')
   runningMore = running

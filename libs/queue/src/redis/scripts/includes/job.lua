@@ -8,7 +8,7 @@ local function nextPlace(priority)
   return (1000 - priority) * PLACES + redis.call('INCR', base .. 'seq')
 end
 
--- Out of the index and owner of its state, into those of `state` with `score`; writes the record with whatever else was
+-- Out of the index of its state, into that of `state` with `score`; what runs has an owner instead. Writes the record with whatever else was
 -- set in the table. `holder`: fields of who has it from now on.
 local function move(job, state, score, holder)
   if job.state ~= 'running' then

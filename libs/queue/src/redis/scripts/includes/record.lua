@@ -6,7 +6,7 @@
 -- queued and nobody held it. "-" stands for an empty value; `rule` is JSON or empty. So the moves of nearly all jobs are
 -- lines that are added.
 local DEFAULT_RETAIN_MS = 604800000
--- Numbers that are 0, and texts that are empty, are left out of the fourth part.
+-- Numbers that are 0, and texts that are empty, are left out of the second part of the first line.
 local RARE_NUMBERS = { 'priority', 'failures', 'losses', 'bytes' }
 local RARE_TEXTS = { 'due', 'why', 'cancel', 'op', 'closed', 'outputs' }
 
