@@ -8,8 +8,8 @@ import type { Comparison, Figures, Participant, Run, Workload } from '../workloa
 const PER_SECOND = 100;
 const JOBS = 1_000;
 /** As many as V8 takes to compile most of what a job runs through, at a pace that still sends them one by one. */
-const WARM_UP = 30_000;
-const WARM_UP_PER_SECOND = 1_500;
+const WARM_UP = 20_000;
+const WARM_UP_PER_SECOND = 1_000;
 const CONCURRENCY = 200;
 
 interface Times {
