@@ -4,12 +4,6 @@ import type { Run } from '../workload.js';
 import type { Product } from './product.js';
 
 const QUIET_WITHIN_MS = 10_000;
-const PAGE = 500;
-
-interface JobPage {
-  items: JobView[];
-  nextCursor: string | null;
-}
 
 /**
  * What must be so after a round: each job that was submitted has a record, succeeded, at its first start, with one attempt
@@ -40,18 +34,6 @@ export async function checkProduct(
     throw new Error(`${wrong.length} jobs did not succeed at their first start: ${JSON.stringify(wrong.slice(0, 3))}`);
   }
   return jobs;
-}
-
-/** So many records, newest first. */
-export async function newestJobs(product: Product, count: number): Promise<JobView[]> {
-  const found: JobView[] = [];
-  for (let cursor: string | null = ''; cursor !== null && found.length < count;) {
-    const size = Math.min(PAGE, count - found.length);
-    const page: JobPage = await product.get(`/api/v1/jobs?limit=${size}${cursor === '' ? '' : `&cursor=${cursor}`}`);
-    found.push(...page.items);
-    cursor = page.nextCursor;
-  }
-  return found;
 }
 
 /** When the last of them was recorded, by the clock of Redis, which is that of this machine. */

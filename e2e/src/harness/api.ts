@@ -96,17 +96,17 @@ export class Api {
     return this.#json(200, 'GET', `/api/v1/jobs/${id}`);
   }
 
-  /** All jobs that are kept, newest first, with their history. */
-  async jobs(): Promise<JobView[]> {
+  /** Jobs that are kept, newest first, with their history: all, or so many. */
+  async jobs(most = Infinity): Promise<JobView[]> {
     const found: JobView[] = [];
     for (let cursor = ''; ;) {
       const page = await this.#json<{ items: JobView[]; nextCursor: string | null }>(
         200,
         'GET',
-        `/api/v1/jobs?limit=500${cursor}`,
+        `/api/v1/jobs?limit=${Math.min(500, most - found.length)}${cursor}`,
       );
       found.push(...page.items);
-      if (page.nextCursor === null) {
+      if (page.nextCursor === null || found.length >= most) {
         return found;
       }
       cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;

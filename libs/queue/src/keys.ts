@@ -45,8 +45,8 @@
  * the job runs, or is queued and has no second. So the claim and the end of nearly all jobs are lines that are added.
  * `finished` is there in final states, with `e` where `ends` has how it ended or a letter of END_LETTERS that says it.
  * `place` is the score in `queued` ("-" when it is to get a new one), `queued` when it came there last. Of the second part of
- * the first line there is what is not 0 or empty: priority · failures · losses · bytes (of its spec, where it is large) · due · why ("delay" | "backoff" | "loss") ·
- * cancel (time of the request) · op ("client:number" of the last retry by hand) · closed (attempt whose own report was
+ * the first line there is what is not 0 or empty: priority · failures · losses · bytes (of its spec, where it is large) ·
+ * due · why ("delay" | "backoff" | "loss") · cancel (time of the request) · op ("client:number" of the last retry by hand) · closed (attempt whose own report was
  * accepted last; not told of one that succeeded) · outputs (starts of which output is kept). `rule` is JSON, or empty.
  * All of a transition are one HSET for the whole batch, since a call for each job costs what all the rest does.
  */

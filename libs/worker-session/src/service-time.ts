@@ -40,7 +40,6 @@ export class ServiceTime {
   /** What was fetched ahead did not start in time: something long is in front. Nothing is fetched until work is short again. */
   stalled(): void {
     this.averageMs = STALLED_MS;
-    this.lastEndMs = undefined;
   }
 
   /** Jobs beyond the free slots. */

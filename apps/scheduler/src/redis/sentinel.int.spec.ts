@@ -4,7 +4,7 @@ import { createSchedulerApp } from '../app.js';
 import { loadSchedulerConfig } from '../config.js';
 import { memoryStream } from '../testing/memory-stream.js';
 
-/** An election of Sentinels that ends without a winner, as on a busy machine, is repeated after 6 to 8 s: some of them. */
+/** An election of Sentinels that ends without a winner, as on a busy machine, is repeated after 6 to 8 s, more than once if need be. */
 const FAILOVER_BOUND_MS = 45_000;
 const TEST_BOUND_MS = 2 * FAILOVER_BOUND_MS;
 const ANSWER_BOUND_MS = 3_000;

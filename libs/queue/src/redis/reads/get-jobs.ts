@@ -46,7 +46,8 @@ function toFields(
   const fields = parseRecord(record);
   if (fields === undefined) {
     throw new CorruptRecordError(
-      `job ${toJobId(pool, ulid)} has the record ${JSON.stringify(record.slice(0, 60))}: expected lines as in keys.ts`,
+      `job ${toJobId(pool, ulid)} has the record ${JSON.stringify(record.slice(0, 60))}: ` +
+        'expected a line "place created queued|name=value ...|rule" and at most two more',
     );
   }
   return end === '' ? { ...fields, spec } : { ...fields, spec, end };

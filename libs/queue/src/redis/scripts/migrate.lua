@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Brings jobs of schema 1, each a hash j:ULID of its own, to schema 2. Sent twice it does nothing more: what was moved is
 -- not there any more.
--- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] the version that the pool has afterwards, a number when it is done ·
---   [5] and on: ULIDs, at most 250.
+-- KEYS[1] base of the pool's slot. ARGV[1..3] see includes/pool. ARGV[4] the version that the pool has afterwards, a
+--   number when all is done · [5] and on: ULIDs, at most 250.
 -- Returns how many were moved. No state changes.
 --- @include pool
 --- @include record

@@ -68,7 +68,7 @@ local function claimJobs()
 
   -- Walks the head of the queue. What may not be prefetched is passed over, within bounds, so that it blocks nobody.
   local LOOK_AHEAD = 250
-  local AGAIN = '\nqueued\n' -- how the record of a queued job ends that was held before; of others there is only the first line
+  local AGAIN = '\nqueued\n' -- how the record of a queued job ends that was held before; others have their first line only
   local again = {}
   local named, specs = {}, {}
   local given, bytes, looked, walking, taken = 0, 0, 0, true, {}
