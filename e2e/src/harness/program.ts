@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 
+import { FiledOutput, PipedOutput, type ProgramOutput } from './program-output.js';
 import { letPass, waitUntil } from './wait.js';
 
 export const ROOT = resolve(__dirname, '..', '..', '..');
 
-const MAX_LINES = 5_000;
 const ENDED_WITHIN_MS = 20_000;
 /** What it wrote last is read by then, unless somebody else holds its pipes. */
 const READ_WITHIN_MS = 500;
@@ -27,43 +25,31 @@ export interface ProgramParams {
   args: readonly string[];
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
-  /** Each of its lines is appended here, too: all of them, also of a long run. */
+  /** It appends its lines here by itself, all of them, also of a long run. Default: a pipe, of which the last lines are kept. */
   logFile?: string;
   /** Words before the program's own, such as `ip netns exec NAME`. They must become the program (exec), not its parent. */
   launcher?: readonly string[];
 }
 
-/** One real process, its lines kept. */
+/** One real process, and what it says. */
 export class Program {
   readonly name: string;
-  readonly lines: string[] = [];
   readonly #child: ChildProcess;
-  readonly #read: Promise<unknown>;
+  readonly #output: ProgramOutput;
   #exit: Exit | undefined;
 
   constructor({ name, file, root = ROOT, args, env = {}, cwd = ROOT, logFile, launcher = [] }: ProgramParams) {
     this.name = name;
     const [program = '', ...words] = [...launcher, process.execPath, join(root, file), ...args];
+    this.#output = logFile === undefined ? new PipedOutput() : new FiledOutput(logFile);
     this.#child = spawn(program, words, {
       cwd,
       env: { ...baseEnvironment(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: this.#output.stdio,
       detached: true,
     });
+    this.#output.attach(this.#child);
     this.#child.once('exit', (code, signal) => (this.#exit = { code, signal }));
-    const readers = [this.#child.stdout, this.#child.stderr].flatMap((stream) =>
-      stream === null ? [] : [createInterface({ input: stream })],
-    );
-    for (const reader of readers) {
-      reader.on('line', (line) => {
-        this.lines.push(line);
-        if (logFile !== undefined) {
-          appendFileSync(logFile, `${line}\n`);
-        }
-        this.lines.splice(0, this.lines.length - MAX_LINES);
-      });
-    }
-    this.#read = Promise.all(readers.map((reader) => once(reader, 'close')));
   }
 
   get pid(): number {
@@ -78,7 +64,7 @@ export class Program {
   }
 
   get output(): string {
-    return this.lines.join('\n');
+    return this.#output.lines().join('\n');
   }
 
   signal(name: NodeJS.Signals): void {
@@ -88,7 +74,7 @@ export class Program {
   async ended(withinMs = ENDED_WITHIN_MS): Promise<Exit> {
     try {
       const exit = await waitUntil(`${this.name} ends`, () => this.#exit, { withinMs });
-      await Promise.race([this.#read, letPass(READ_WITHIN_MS)]);
+      await Promise.race([this.#output.read(), letPass(READ_WITHIN_MS)]);
       return exit;
     } catch (error) {
       throw new Error(`${this.name} did not end within ${withinMs} ms; its last lines:\n${this.tail()}`, {
@@ -106,7 +92,7 @@ export class Program {
   }
 
   tail(lines = 30): string {
-    return this.lines.slice(-lines).join('\n');
+    return this.#output.lines().slice(-lines).join('\n');
   }
 }
 
