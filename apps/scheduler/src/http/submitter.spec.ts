@@ -52,13 +52,31 @@ describe('Submitter', () => {
     const { calls, submit } = setup();
     const all = Promise.all(Array.from({ length: 300 }, (_, i) => submit(`n${i}`)));
 
-    for (let i = 0; i < 3; i += 1) {
+    for (let i = 0; i < 4; i += 1) {
       calls[i]?.answer();
       await settle();
     }
 
     expect((await all).length).toBe(300);
-    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 250, 49]);
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 32, 250, 17]);
+  });
+
+  it('sends a second call beside the one under way when 32 have gathered, and no third one', async () => {
+    const { calls, submit } = setup();
+    const all = Promise.all(Array.from({ length: 100 }, (_, i) => submit(`n${i}`)));
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 32]);
+
+    calls[1]?.answer();
+    await settle();
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 32, 67]);
+    void submit('few');
+    calls[0]?.answer();
+    await settle();
+    expect(calls).toHaveLength(3);
+    calls[2]?.answer();
+
+    expect((await all).map(({ ulid }) => ulid)).toEqual(Array.from({ length: 100 }, (_, i) => `n${i}`));
+    expect(calls[3]?.ulids).toEqual(['few']);
   });
 
   it('does not write later what was answered as not confirmed', async () => {

@@ -17,7 +17,11 @@ export interface SubmitterParams {
 
 /** Below the three seconds that are promised. */
 export const SUBMIT_LIMIT_MS = 2_700;
-/** Jobs that may wait behind the call under way, in one pool. */
+/** As many as the store sends. */
+const MAX_CALLS = 2;
+/** Jobs that are worth a second call beside the one under way. */
+const WORTH_A_CALL = 32;
+/** Jobs that may wait behind the calls under way, in one pool. */
 const MAX_WAITING = 20_000;
 /** Bytes of bodies that are not answered yet, in all pools. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -33,13 +37,15 @@ interface Waiting {
 
 /** Submissions to one pool, in the order of coming: so in that of their limits. */
 interface Line {
-  underWay: readonly Waiting[];
+  /** By call. */
+  underWay: readonly (readonly Waiting[])[];
   waiting: Waiting[];
 }
 
 /**
  * Gathers single submissions: the first one of a pool goes at once, those that come while it is under way go together in
- * the next call. Nothing counts as accepted before the store has it.
+ * the next call, which does not wait for its end either when it is worth it: else all who submit would wait for Redis at the same
+ * time, and Redis then for them. Nothing counts as accepted before the store has it.
  */
 export class Submitter {
   readonly #params: SubmitterParams;
@@ -64,20 +70,19 @@ export class Submitter {
    */
   submit(pool: string, job: NewJob, bytes: number): Promise<EnqueueReply> {
     return new Promise((resolve, reject) => {
-      const line = this.#pools.get(pool);
-      this.#requireRoom(pool, line, bytes);
+      const known = this.#pools.get(pool);
+      this.#requireRoom(pool, known, bytes);
       const untilMs = this.#params.clock.monotonicMs() + this.#limitMs;
       const entry: Waiting = { job, bytes, untilMs, isOpen: true, resolve, reject };
       this.#bytes += bytes;
       this.#open += 1;
       this.#timer ??= this.#params.clock.setTimer(this.#limitMs, () => this.#giveUpLate());
-      if (line === undefined) {
-        const begun: Line = { underWay: [entry], waiting: [] };
-        this.#pools.set(pool, begun);
-        void this.#send(pool, begun);
-      } else {
-        line.waiting.push(entry);
+      const line = known ?? { underWay: [], waiting: [] };
+      if (known === undefined) {
+        this.#pools.set(pool, line);
       }
+      line.waiting.push(entry);
+      this.#sendNext(pool, line);
     });
   }
 
@@ -90,12 +95,20 @@ export class Submitter {
     }
   }
 
-  async #send(pool: string, line: Line): Promise<void> {
-    while (line.underWay.length > 0) {
-      await this.#write(pool, line.underWay);
-      line.underWay = line.waiting.splice(0, MAX_BATCH);
+  #sendNext(pool: string, line: Line): void {
+    const { underWay, waiting } = line;
+    if (underWay.length === 0 ? waiting.length > 0 : underWay.length < MAX_CALLS && waiting.length >= WORTH_A_CALL) {
+      void this.#send(pool, line, waiting.splice(0, MAX_BATCH));
+    } else if (underWay.length === 0) {
+      this.#pools.delete(pool);
     }
-    this.#pools.delete(pool);
+  }
+
+  async #send(pool: string, line: Line, batch: readonly Waiting[]): Promise<void> {
+    line.underWay = [...line.underWay, batch];
+    await this.#write(pool, batch);
+    line.underWay = line.underWay.filter((each) => each !== batch);
+    this.#sendNext(pool, line);
   }
 
   async #write(pool: string, batch: readonly Waiting[]): Promise<void> {
@@ -148,13 +161,13 @@ export class Submitter {
     const isLate = (entry: Waiting): boolean => entry.untilMs <= nowMs;
     let nextMs = nowMs + this.#limitMs;
     for (const line of this.#pools.values()) {
-      const late = [...line.underWay, ...line.waiting].filter((entry) => entry.isOpen && isLate(entry));
+      const late = [...line.underWay.flat(), ...line.waiting].filter((entry) => entry.isOpen && isLate(entry));
       line.waiting = line.waiting.filter((entry) => !isLate(entry));
       for (const entry of late) {
         this.#close(entry);
         entry.reject(new TimeoutError('writing the job', this.#limitMs));
       }
-      const first = line.underWay.find((entry) => entry.isOpen) ?? line.waiting[0];
+      const first = line.underWay.flat().find((entry) => entry.isOpen) ?? line.waiting[0];
       nextMs = Math.min(nextMs, first?.untilMs ?? nextMs);
     }
     this.#timer = this.#open === 0 ? undefined : this.#params.clock.setTimer(nextMs - nowMs, () => this.#giveUpLate());
