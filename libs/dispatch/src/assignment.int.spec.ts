@@ -50,7 +50,7 @@ describe('assigning jobs and recording results', () => {
 
     // Again: a claim of before may be under way, and it is the news that count then.
     const submitted = async (): Promise<number> => {
-      dispatch.submitting('default', [{ ulid }]);
+      await dispatch.submitting('default', [{ ulid }]);
       return worker.assigned;
     };
     await t.until('the job is assigned', submitted, (assigned) => assigned === 1);
@@ -66,9 +66,9 @@ describe('assigning jobs and recording results', () => {
 
     for (let i = 0; i < 100; i += 1) {
       const stored = t.submit(1);
-      dispatch.submitting('default', [{ ulid: 'no such job' }]);
+      void dispatch.submitting('default', [{ ulid: 'no such job' }]);
       const [ulid = ''] = await stored;
-      dispatch.submitting('default', [{ ulid }]);
+      void dispatch.submitting('default', [{ ulid }]);
     }
 
     await t.until(

@@ -87,8 +87,11 @@ export interface Dispatch {
   acceptOutput(message: OutputMessage, signal: AbortSignal, writer?: OutputWriter): Promise<OutputAck>;
   /** @throws {ForeignSessionError} */
   gone(will: LastWill): Promise<Death | undefined>;
-  /** These jobs are just being sent to the store, from here: what is free takes them without waiting for the news. */
-  submitting(pool: string, jobs: readonly { ulid: string }[]): void;
+  /**
+   * These jobs are just being sent to the store, from here: what is free takes them without waiting for the news. Resolves
+   * when that was answered; undefined: nothing is free.
+   */
+  submitting(pool: string, jobs: readonly { ulid: string }[]): Promise<void> | undefined;
   /** A session that said Hello here and is not: its stream has broken, it is suspect. */
   isServing(session: string): boolean;
   /** How many workers are served here. */

@@ -85,6 +85,8 @@ export class PoolDispatcher {
   private loop: Promise<void> | undefined;
   /** A second call under way beside those of the loop. */
   private beside: Promise<void> | undefined;
+  /** Who waits for the end of the next turn of the loop. */
+  private readonly afterTurn: (() => void)[] = [];
   private claiming = true;
   private stopped = false;
 
@@ -166,13 +168,16 @@ export class PoolDispatcher {
 
   /**
    * These are on their way into the store, by this scheduler: where a slot is free and nothing else waits, the claim goes
-   * right behind them, half a round trip before the news come.
+   * right behind them, half a round trip before the news come. Resolves when it was answered, and what it brought is on
+   * its way; undefined: there is none.
    */
-  submitting(jobs: readonly { ulid: string }[]): void {
-    if (this.calls === 0 && this.queued === 0 && this.claiming && this.hasFreeSlot()) {
-      this.foreseen.add(jobs);
-      this.hurry();
+  submitting(jobs: readonly { ulid: string }[]): Promise<void> | undefined {
+    if (this.calls > 0 || this.queued > 0 || !this.claiming || !this.hasFreeSlot()) {
+      return undefined;
     }
+    this.foreseen.add(jobs);
+    this.hurry();
+    return new Promise((resolve) => this.afterTurn.push(resolve));
   }
 
   /** Somebody else has looked. */
@@ -245,9 +250,15 @@ export class PoolDispatcher {
       if (await this.bringIn(() => this.reports.giveBack())) {
         await this.turn();
       }
+      this.tellWaiting();
     }
+    this.tellWaiting();
     // In the same tick as the last look at `dirty`: a wake is never lost.
     this.loop = undefined;
+  }
+
+  private tellWaiting(): void {
+    this.afterTurn.splice(0).forEach((resolve) => resolve());
   }
 
   /** While the loop waits for an answer; what is out of the ordinary is left to the loop. */
@@ -336,12 +347,7 @@ export class PoolDispatcher {
 
   /** Then nothing is gained by waiting: what comes is little. */
   private hasFreeSlot(): boolean {
-    for (const assignee of this.assignees) {
-      if ((assignee.offer(this.pool)?.free ?? 0) > 0) {
-        return true;
-      }
-    }
-    return false;
+    return [...this.assignees].some((assignee) => (assignee.offer(this.pool)?.free ?? 0) > 0);
   }
 
   private takeIfHungry(): Taken[] {

@@ -36,8 +36,8 @@ export class PoolDispatchers {
   }
 
   /** These jobs are just being sent to the store, from here. */
-  submitting(pool: string, jobs: readonly { ulid: string }[]): void {
-    this.byPool.get(pool)?.submitting(jobs);
+  submitting(pool: string, jobs: readonly { ulid: string }[]): Promise<void> | undefined {
+    return this.byPool.get(pool)?.submitting(jobs);
   }
 
   /** How many jobs wait in a pool, as somebody has just seen. */

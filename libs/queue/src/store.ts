@@ -13,7 +13,8 @@ export interface QueueStore {
   readonly clientId: string;
 
   // ---- submitting
-  enqueue(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]>;
+  /** `onSent`: they are on their way; each time, if they are sent again. */
+  enqueue(pool: string, jobs: readonly NewJob[], onSent?: () => void): Promise<EnqueueReply[]>;
 
   // ---- attempts (only sessions whose gate is open)
   /** Never repeated when unanswered: the workers named are asked to say Hello again. */

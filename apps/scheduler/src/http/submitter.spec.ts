@@ -3,15 +3,15 @@ import { createDeferred, TimeoutError } from '@orchestrator/lifecycle';
 import type { EnqueueReply, NewJob } from '@orchestrator/queue';
 import { ManualClock } from '@orchestrator/testing';
 
-import { Submitter } from './submitter.js';
+import { Submitter, type SubmitterParams } from './submitter.js';
 
 const LIMIT_MS = 1_000;
 
-function setup() {
+function setup(onSent?: SubmitterParams['onSent']) {
   const clock = new ManualClock();
   const calls: { pool: string; ulids: string[]; answer(): void; fail(error: Error): void }[] = [];
   const store = {
-    enqueue: (pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> => {
+    enqueue: (pool: string, jobs: readonly NewJob[], told?: () => void): Promise<EnqueueReply[]> => {
       const reply = createDeferred<EnqueueReply[]>();
       calls.push({
         pool,
@@ -19,10 +19,11 @@ function setup() {
         answer: () => reply.resolve(jobs.map(({ ulid }) => ({ ulid, state: 'queued', createdAt: 1, repeated: false }))),
         fail: reply.reject,
       });
+      told?.();
       return reply.promise;
     },
   };
-  const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS });
+  const submitter = new Submitter({ store, clock, limitMs: LIMIT_MS, ...(onSent && { onSent }) });
   const submit = (ulid: string, pool = 'p', bytes = 100): Promise<EnqueueReply> => {
     const job = { ulid, spec: { name: toJobId(pool, ulid) }, rule: {}, priority: 0 } as unknown as NewJob;
     return submitter.submit(pool, job, bytes);
@@ -77,6 +78,44 @@ describe('Submitter', () => {
 
     expect((await all).map(({ ulid }) => ulid)).toEqual(Array.from({ length: 100 }, (_, i) => `n${i}`));
     expect(calls[3]?.ulids).toEqual(['few']);
+  });
+
+  it.each([
+    ['when it is on its way to a worker', (started: () => void) => started()],
+    ['when 5 ms are over', (_started: () => void, clock: ManualClock) => clock.advance(5)],
+  ])('answers a lone job %s', async (_when, go) => {
+    const started = createDeferred<void>();
+    const { clock, calls, submit } = setup(() => started.promise);
+    let answered = 0;
+    void submit('a').then(() => (answered += 1));
+    calls[0]?.answer();
+    await settle();
+    clock.advance(4);
+    await settle();
+    expect(answered).toBe(0);
+
+    go(started.resolve, clock);
+    await settle();
+    await settle();
+
+    expect(answered).toBe(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('answers several jobs of a call at once, and one that nothing is free for', async () => {
+    const asked: number[] = [];
+    const { calls, submit } = setup((_pool, jobs) => {
+      asked.push(jobs.length);
+      return jobs.length > 1 ? new Promise(() => undefined) : undefined;
+    });
+    const all = Promise.all([submit('a'), submit('b'), submit('c')]);
+
+    calls[0]?.answer();
+    await settle();
+    calls[1]?.answer();
+
+    expect((await all).map(({ ulid }) => ulid)).toEqual(['a', 'b', 'c']);
+    expect(asked).toEqual([1, 2]);
   });
 
   it('does not write later what was answered as not confirmed', async () => {

@@ -11,8 +11,8 @@ export interface SubmitterParams {
   clock: Clock;
   /** A submission that is not confirmed by then is answered 503. Default `SUBMIT_LIMIT_MS`. */
   limitMs?: number;
-  /** These are on their way to the store. */
-  onSent?: (pool: string, jobs: readonly NewJob[]) => void;
+  /** These are on their way to the store. Resolves when what can be started of them at once is on its way to workers. */
+  onSent?: (pool: string, jobs: readonly NewJob[]) => Promise<void> | undefined;
 }
 
 /** Below the three seconds that are promised. */
@@ -21,6 +21,8 @@ export const SUBMIT_LIMIT_MS = 2_700;
 const MAX_CALLS = 2;
 /** Jobs that are worth a second call beside the one under way. */
 const WORTH_A_CALL = 32;
+/** So long an answer waits for the start of its job at most: it takes half a millisecond. */
+const START_FIRST_MS = 5;
 /** Jobs that may wait behind the calls under way, in one pool. */
 const MAX_WAITING = 20_000;
 /** Bytes of bodies that are not answered yet, in all pools. */
@@ -115,13 +117,12 @@ export class Submitter {
     try {
       const { store, onSent } = this.#params;
       const jobs = batch.map((entry) => entry.job);
-      const stored = store.enqueue(pool, jobs);
-      if (onSent !== undefined) {
-        setImmediate(() => onSent(pool, jobs)); // the call is written by then
-      }
-      const replies = await stored;
-      if (onSent !== undefined && batch.length === 1) {
-        await nextTurn(); // what the job's start waits for goes first
+      let started: Promise<void> | undefined;
+      const replies = await store.enqueue(pool, jobs, () => {
+        started = onSent?.(pool, jobs);
+      });
+      if (batch.length === 1 && started !== undefined) {
+        await this.#startFirst(started);
       }
       batch.forEach((entry, i) => {
         const reply = replies[i];
@@ -142,6 +143,17 @@ export class Submitter {
       }
     }
     this.#rest();
+  }
+
+  /** Of a lone job the start goes before the answer, which would keep it for as long as making it takes. */
+  async #startFirst(started: Promise<void>): Promise<void> {
+    let timer: Timer | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = this.#params.clock.setTimer(START_FIRST_MS, resolve);
+    });
+    await Promise.race([started, enough]);
+    timer?.cancel();
+    await nextTurn(); // HTTP/2 writes at the end of this one
   }
 
   /** False: it was answered before. */

@@ -129,11 +129,19 @@ export class RedisQueueStore implements QueueStore {
 
   // ---- submitting
 
-  async enqueue(pool: string, jobs: readonly NewJob[]): Promise<EnqueueReply[]> {
+  async enqueue(pool: string, jobs: readonly NewJob[], onSent?: () => void): Promise<EnqueueReply[]> {
     requireBatch('jobs', jobs);
     requireJobs(jobs);
     await this.#register(pool);
-    return this.#next(pool).write(pool, enqueue, jobs, { resend: true, confirm: (send) => this.#durable.run(send) });
+    return this.#next(pool).write(pool, enqueue, jobs, {
+      resend: true,
+      confirm: (send) =>
+        this.#durable.run(() => {
+          const answer = send();
+          onSent?.();
+          return answer;
+        }),
+    });
   }
 
   // ---- attempts
