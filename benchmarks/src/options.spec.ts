@@ -14,7 +14,7 @@ describe('readOptions', () => {
   });
 
   it('has fewer jobs and rounds when it is to be quick, unless it is told otherwise', () => {
-    expect(readOptions(['--quick'])).toMatchObject({ rounds: 3, scale: 0.1 });
+    expect(readOptions(['--quick'])).toMatchObject({ rounds: 3, scale: 0.05 });
     expect(readOptions(['--quick', '--rounds', '1', '--scale=0.5'])).toMatchObject({ rounds: 1, scale: 0.5 });
   });
 

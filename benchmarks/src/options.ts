@@ -15,14 +15,14 @@ export interface Options {
 
 const ROUNDS = 5;
 const QUICK_ROUNDS = 3;
-const QUICK_SCALE = 0.1;
+const QUICK_SCALE = 0.05;
 const MAX_ROUNDS = 100;
 const MINUTES = 10;
 const MAX_MINUTES = 24 * 60;
 
 export const USAGE = `npm run bench -- [flags]
   --only true,post   these workloads only
-  --quick            the shorter ones, with a tenth of the jobs and ${QUICK_ROUNDS} rounds: for a look, not for a number
+  --quick            the shorter ones, with a twentieth of the jobs and ${QUICK_ROUNDS} rounds: for a look, not for a number
   --rounds N         alternating rounds (${ROUNDS})
   --scale X          this share of the jobs (1)
   --minutes N        how long \`memory\` makes its load (${MINUTES})

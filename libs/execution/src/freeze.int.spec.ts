@@ -87,6 +87,8 @@ describe('ExecutorProcess: freeze at the end of the lease', () => {
       return { pid: leader };
     });
     await frozen;
+    // What forked between two looks is found by a later one.
+    await eventually(OVERLAP_MS, () => isAllStopped(pid));
 
     const before = treeOf(pid).map(({ pid: member }) => member);
     await wait(NEGATIVE_WAIT_MS);

@@ -72,15 +72,15 @@ describe('createLogger', () => {
     const { logger, text } = setup({ secrets: ['hunter2"x', 'abc'] });
 
     logger.error('it failed', {
-      joinToken: 'one',
-      nested: { password: 'two', authorization: 'Bearer three' },
-      env: { KEY: 'four' },
+      joinToken: 'secret-1',
+      nested: { password: 'secret-2', authorization: 'Bearer secret-3' },
+      env: { KEY: 'secret-4' },
       error: new Error('cannot use hunter2"x'),
-      url: 'redis://me:five@host:1/0',
+      url: 'redis://me:secret-5@host:1/0',
       text: 'abcdef',
     });
 
-    expect(text()).not.toMatch(/one|two|three|four|hunter2|five/);
+    expect(text()).not.toMatch(/secret-|hunter2/);
     expect(text()).toContain('abcdef');
     expect(text()).toContain('redis://[redacted]@host:1/0');
   });
@@ -179,7 +179,12 @@ describe('gathering', () => {
   const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
   const hostile: Record<string, unknown>[] = [
     { name: 'a\r\nb\x1b[31mc\x7f\x9b\u2028d\ud800', 'k\ney': 1, time: 'forged', message: 'forged', level: 1 },
-    { token: 'one', nested: { password: 'two', env: { A: 'b' } }, url: 'redis://me:five@host:1/0', s: 'my hunter2' },
+    {
+      token: 'one',
+      nested: { password: 'two', env: { A: 'b' } },
+      url: 'redis://me:secret-5@host:1/0',
+      s: 'my hunter2',
+    },
     { big: 10n, bytes: Buffer.from('abc'), when: new Date(NaN), f: () => 1, n: NaN, none: undefined, no: null },
     { error: new Error('outer hunter2', { cause: new Error('inner') }), deep: [[[[[[[1]]]]]]], 'hunter2 key': true },
     { ...(JSON.parse('{"__proto__": {"hunter2": "x"}, "2": "b", "1": "a"}') as object), map: new Map([['token', 1]]) },

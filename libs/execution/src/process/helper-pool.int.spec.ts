@@ -1,5 +1,6 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 
 import { systemClock } from '@orchestrator/core';
 
@@ -49,11 +50,13 @@ describe('HelperPool: what a helper is', () => {
     new Promise((resolve, reject) => {
       let output = '';
       const request = { attempt, mark: 'test/a.0', cwd: '/', cgroup: undefined };
-      helper.start(request, undefined, performance.now(), {
+      const { outputs } = helper.start(request, undefined, performance.now(), {
         onData: (_stream, chunk) => (output += chunk.toString()),
         onStarted: () => undefined,
         onFailed: reject,
-        onExit: ({ code }) => resolve({ output, code }),
+        // Of one that lived longer than others the output comes by its pipes.
+        onExit: ({ code }) =>
+          void Promise.all(outputs.map((pipe) => finished(pipe))).then(() => resolve({ output, code })),
         onLost: (detail) => reject(new Error(detail)),
       });
     });
