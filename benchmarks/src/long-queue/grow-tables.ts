@@ -1,15 +1,33 @@
 import type { Redis } from 'ioredis';
 
 const LOOK_UPS = 20_000;
-const SCRIPT = `for i = 1, ${LOOK_UPS} do redis.call('EXISTS', 'nobody') end`;
+/** By the type of a key: a look at a member that is not there. */
+const LOOK: Readonly<Record<string, string>> = { hash: 'HEXISTS', zset: 'ZSCORE', set: 'SISMEMBER' };
+const SIZE: Readonly<Record<string, 'hlen' | 'zcard' | 'scard'>> = { hash: 'hlen', zset: 'zcard', set: 'scard' };
+const SCRIPT = `for i = 1, ${LOOK_UPS} do redis.call(ARGV[1], KEYS[1], 'nobody') end`;
 
 /**
- * Lets Redis finish moving its keys to a larger table, which it does one bucket with each look at a key: for a while after the
- * number of keys has passed a power of two every look costs some 2 µs more, and a measurement that falls into that while
- * shows this and not the length of the queue. A table has at most twice as many buckets as keys.
+ * Lets Redis finish moving what it holds to larger tables, which it does one bucket with each look at a table: for a while after
+ * the number of keys, or of the members of one, has passed a power of two every look costs some 2 µs more, and a measurement that
+ * falls into that while shows this and not the length of the queue. A table has at most twice as many buckets as members.
  */
 export async function growTables(redis: Redis): Promise<void> {
-  for (let left = 2 * (await redis.dbsize()); left > 0; left -= LOOK_UPS) {
-    await redis.eval(SCRIPT, 0);
+  for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
+    const [next, keys] = await redis.scan(cursor, 'COUNT', 1_000);
+    for (const key of keys) {
+      await growTable(redis, key);
+    }
+    cursor = next;
+  }
+}
+
+async function growTable(redis: Redis, key: string): Promise<void> {
+  const type = await redis.type(key);
+  const [look, size] = [LOOK[type], SIZE[type]];
+  if (look === undefined || size === undefined) {
+    return;
+  }
+  for (let left = 2 * (await redis[size](key)); left > LOOK_UPS; left -= LOOK_UPS) {
+    await redis.eval(SCRIPT, 1, key, look);
   }
 }
