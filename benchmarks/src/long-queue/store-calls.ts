@@ -10,7 +10,7 @@ const BATCH = 100;
 const DUE = 1_000;
 const DUE_IN_MS = 1_500;
 const HOUR_MS = 3_600_000;
-/** What a step of `trim` removes at most. */
+/** What each step of `trim` is left to remove. */
 const TRIMMED = 250;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 

@@ -19,8 +19,8 @@ export const TRIM_RUN_LIMIT_MS = 30_000;
 
 /**
  * Removes what retention no longer keeps, as work goes on. Any scheduler does it, also several at once. It goes on as
- * long as a pool has more than it may keep, so what is kept stays bounded at any rate: a step removes as many records as
- * a call of the dispatcher can finish, and stands in the same line.
+ * long as a pool has more than it may keep, so what is kept stays bounded at any rate: a step stands in line with the calls
+ * of the dispatcher, two of which may come for each, and removes more records than they can finish.
  */
 export function createTrimmer({ store, clock, random, logger, limits }: TrimmerDeps): PeriodicService {
   const trimSome = async (pool: string, signal: AbortSignal): Promise<boolean> => {

@@ -59,7 +59,7 @@ describe('trim', () => {
     const { jobs, steps } = await trimAll(KEEP_ALL);
 
     expect(jobs).toBe(1_030);
-    expect(Math.max(...steps.map((step) => step.jobs))).toBeLessThanOrEqual(500);
+    expect(Math.max(...steps.map((step) => step.jobs))).toBeLessThanOrEqual(2 * 750);
     expect(steps.flatMap(({ emptiedBatches }) => emptiedBatches).sort()).toEqual(['one', 'two']);
     const keys = await q.redis.keys(`${q.base}*`);
     expect(keys.map((key) => key.slice(q.base.length)).sort()).toEqual(ofThePool);
@@ -90,16 +90,16 @@ describe('trim', () => {
     expect(await trimAll({ ...KEEP_ALL, maxFinished: 0 })).toMatchObject({ jobs: 1 });
   });
 
-  it('counts many beyond maxFinished down in steps of 250', async () => {
-    await succeed(600, {});
+  it('counts many beyond maxFinished down in steps of 750', async () => {
+    await succeed(1_700, {});
 
     const { jobs, steps } = await trimAll({ ...KEEP_ALL, maxFinished: 20 });
 
-    expect(jobs).toBe(580);
+    expect(jobs).toBe(1_680);
     expect(steps.slice(0, 3).map((step) => [step.jobs, step.more])).toEqual([
-      [250, true],
-      [250, true],
-      [80, false],
+      [750, true],
+      [750, true],
+      [180, false],
     ]);
     expect(await q.store.counts(q.pool)).toMatchObject({ succeeded: 20 });
   });
@@ -163,13 +163,13 @@ describe('trim', () => {
   });
 
   it('removes many jobs with as many outputs as a job may have', async () => {
-    const ulids = await succeed(250, { retainMs: 0 });
+    const ulids = await succeed(750, { retainMs: 0 });
     const starts = Array.from({ length: 20 }, (_, i) => i + 1).join(' ');
     for (const ulid of ulids) {
       await q.patch(ulid, { outputs: starts });
     }
 
-    expect(await q.store.trim(q.pool, KEEP_ALL)).toMatchObject({ jobs: 250 });
+    expect(await q.store.trim(q.pool, KEEP_ALL)).toMatchObject({ jobs: 750 });
   });
 
   it('forgets clients that were idle for a day, and never the version of the schema or the server', async () => {

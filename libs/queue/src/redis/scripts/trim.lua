@@ -9,7 +9,7 @@
 --- @include record
 --- @include output
 --- @include remove
-local JOBS = 250 -- as many as a call settles at most: so retention keeps up with any rate
+local JOBS = 750 -- the dispatcher has two calls under way for each step, of 250 jobs each: so retention keeps up with any rate
 local STEP = 100
 local LOOKED_AT = 1000
 local WALKED = 250
