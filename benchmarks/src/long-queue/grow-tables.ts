@@ -12,12 +12,10 @@ const SCRIPT = `for i = 1, ${LOOK_UPS} do redis.call(ARGV[1], KEYS[1], 'nobody')
  * falls into that while shows this and not the length of the queue. A table has at most twice as many buckets as members.
  */
 export async function growTables(redis: Redis): Promise<void> {
-  for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
-    const [next, keys] = await redis.scan(cursor, 'COUNT', 1_000);
+  for await (const keys of redis.scanStream({ count: 1_000 }) as AsyncIterable<string[]>) {
     for (const key of keys) {
       await growTable(redis, key);
     }
-    cursor = next;
   }
 }
 

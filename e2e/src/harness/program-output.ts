@@ -47,7 +47,7 @@ export class PipedOutput implements ProgramOutput {
 
 /**
  * Appended by the program itself to a file, as that of a service is: who watches takes no time of the cores on which
- * the program is measured. Read when somebody asks.
+ * the program is measured. Read when somebody asks; what later programs append to the same file is read as well.
  */
 export class FiledOutput implements ProgramOutput {
   readonly stdio: StdioOptions;

@@ -179,12 +179,7 @@ describe('gathering', () => {
   const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
   const hostile: Record<string, unknown>[] = [
     { name: 'a\r\nb\x1b[31mc\x7f\x9b\u2028d\ud800', 'k\ney': 1, time: 'forged', message: 'forged', level: 1 },
-    {
-      token: 'one',
-      nested: { password: 'two', env: { A: 'b' } },
-      url: 'redis://me:secret-5@host:1/0',
-      s: 'my hunter2',
-    },
+    { token: 'one', nested: { password: 'two', env: { A: 'b' } }, url: 'redis://me:five@host:1/0', s: 'my hunter2' },
     { big: 10n, bytes: Buffer.from('abc'), when: new Date(NaN), f: () => 1, n: NaN, none: undefined, no: null },
     { error: new Error('outer hunter2', { cause: new Error('inner') }), deep: [[[[[[[1]]]]]]], 'hunter2 key': true },
     { ...(JSON.parse('{"__proto__": {"hunter2": "x"}, "2": "b", "1": "a"}') as object), map: new Map([['token', 1]]) },
