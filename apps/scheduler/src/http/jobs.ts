@@ -2,7 +2,6 @@ import { isFinal, type Job, toJobId } from '@orchestrator/core';
 import { withTimeout } from '@orchestrator/lifecycle';
 import type { JobFilter, NewsType, PoolRecovery } from '@orchestrator/queue';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 
 import { JOB_BODY_BYTES } from './body-parser.js';
@@ -53,7 +52,7 @@ export function jobRoutes(deps: HttpDeps): FastifyPluginAsyncTypebox {
           void reply.header('idempotency-replayed', 'true');
         }
         void reply.code(201).header('location', `/api/v1/jobs/${answer.id}`).type(JSON_TYPE);
-        return sendText(reply, answer.text);
+        return asWritten(answer.text);
       },
     );
 
@@ -177,9 +176,12 @@ function singleSubmission(
   };
 }
 
-/** What is JSON already is written as it is. */
-function sendText(reply: FastifyReply, text: string): FastifyReply {
-  return reply.send(text);
+/**
+ * What is JSON already is written as it is. Not by `reply.send`, of which the handler would have to return the reply: Fastify waits
+ * for that with listeners for each way in which an answer can end.
+ */
+function asWritten(text: string): JobView {
+  return text as unknown as JobView;
 }
 
 function toFilter(query: JobListQuery): JobFilter {

@@ -14,6 +14,7 @@ import { AllowedMethods } from './allowed-methods.js';
 import { answerBrokenRequest } from './broken-request.js';
 import { countRequests, metricsRoutes } from './metrics.js';
 import { guardRoutes, type GuardRules } from './guard.js';
+import { answerInStep, goInStep } from './in-step.js';
 import { openDocs, registerOpenApi } from './openapi.js';
 import { limitPipelining } from './pipelining.js';
 import { requirePlainRequests } from './plain-request.js';
@@ -85,6 +86,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
   const allowed = new AllowedMethods(app);
 
   app.decorateRequest('route');
+  goInStep(app);
   limitPipelining(app);
   requirePlainRequests(app);
   acceptJsonOnly(app);
@@ -107,6 +109,7 @@ export async function createHttpServer(deps: HttpDeps, options: HttpOptions): Pr
     done();
   });
   closeInOrder(app, deps);
+  answerInStep(app);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = error.validation
       ? explainValidation(error.validation, error.validationContext ?? 'body')

@@ -34,37 +34,52 @@ function setup(onSent?: SubmitterParams['onSent']) {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('Submitter', () => {
-  it('sends the first at once and what comes meanwhile together', async () => {
+  it('sends what comes in one turn together when it ends, and then what has come meanwhile', async () => {
     const { calls, submit } = setup();
 
-    const all = Promise.all([submit('a'), submit('b'), submit('c'), submit('d', 'q')]);
-    expect(calls.map(({ ulids }) => ulids)).toEqual([['a'], ['d']]);
+    const first = [submit('a'), submit('A'), submit('d', 'q')];
+    expect(calls).toEqual([]);
+    await settle();
+    const all = Promise.all([...first, submit('b'), submit('c')]);
+    await settle();
+    expect(calls.map(({ ulids }) => ulids)).toEqual([['a', 'A'], ['d']]);
     calls.forEach((call) => call.answer());
     await settle();
     expect(calls[2]?.ulids).toEqual(['b', 'c']);
     calls[2]?.answer();
 
-    expect((await all).map(({ ulid }) => ulid)).toEqual(['a', 'b', 'c', 'd']);
+    expect((await all).map(({ ulid }) => ulid)).toEqual(['a', 'A', 'd', 'b', 'c']);
     void submit('e');
+    await settle();
     expect(calls[3]?.ulids).toEqual(['e']);
   });
 
   it('sends at most 250 a call', async () => {
     const { calls, submit } = setup();
-    const all = Promise.all(Array.from({ length: 300 }, (_, i) => submit(`n${i}`)));
+    const all = Promise.all(Array.from({ length: 600 }, (_, i) => submit(`n${i}`)));
+    await settle();
 
-    for (let i = 0; i < 4; i += 1) {
+    for (let i = 0; i < 3; i += 1) {
       calls[i]?.answer();
       await settle();
     }
 
-    expect((await all).length).toBe(300);
-    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 32, 250, 17]);
+    expect((await all).length).toBe(600);
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([250, 250, 100]);
   });
 
   it('sends a second call beside the one under way when 32 have gathered, and no third one', async () => {
     const { calls, submit } = setup();
-    const all = Promise.all(Array.from({ length: 100 }, (_, i) => submit(`n${i}`)));
+    const all: Promise<EnqueueReply>[] = [];
+    const submitMore = async (count: number): Promise<void> => {
+      all.push(...Array.from({ length: count }, (_, i) => submit(`n${all.length + i}`)));
+      await settle();
+    };
+    await submitMore(1);
+    await submitMore(31);
+    expect(calls.map(({ ulids }) => ulids.length)).toEqual([1]);
+    await submitMore(1);
+    await submitMore(67);
     expect(calls.map(({ ulids }) => ulids.length)).toEqual([1, 32]);
 
     calls[1]?.answer();
@@ -76,7 +91,7 @@ describe('Submitter', () => {
     expect(calls).toHaveLength(3);
     calls[2]?.answer();
 
-    expect((await all).map(({ ulid }) => ulid)).toEqual(Array.from({ length: 100 }, (_, i) => `n${i}`));
+    expect((await Promise.all(all)).map(({ ulid }) => ulid)).toEqual(Array.from({ length: 100 }, (_, i) => `n${i}`));
     expect(calls[3]?.ulids).toEqual(['few']);
   });
 
@@ -88,6 +103,7 @@ describe('Submitter', () => {
     const { clock, calls, submit } = setup(() => started.promise);
     let answered = 0;
     void submit('a').then(() => (answered += 1));
+    await settle();
     calls[0]?.answer();
     await settle();
     clock.advance(4);
@@ -108,7 +124,9 @@ describe('Submitter', () => {
       asked.push(jobs.length);
       return jobs.length > 1 ? new Promise(() => undefined) : undefined;
     });
-    const all = Promise.all([submit('a'), submit('b'), submit('c')]);
+    const first = submit('a');
+    await settle();
+    const all = Promise.all([first, submit('b'), submit('c')]);
 
     calls[0]?.answer();
     await settle();
@@ -121,6 +139,7 @@ describe('Submitter', () => {
   it('does not write later what was answered as not confirmed', async () => {
     const { clock, calls, submit } = setup();
     const first = submit('a');
+    await settle();
     const second = submit('b');
     const both = Promise.allSettled([first, second]);
 
@@ -145,6 +164,7 @@ describe('Submitter', () => {
         () => outcomes.push(`${ulid} is given up`),
       );
     told('a', 'p');
+    await settle();
     told('b', 'p');
     clock.advance(LIMIT_MS / 2);
     told('c', 'p');
@@ -167,6 +187,7 @@ describe('Submitter', () => {
   it('fails those of a failed call and goes on with the others', async () => {
     const { calls, submit } = setup();
     const first = submit('a');
+    await settle();
     const second = submit('b');
 
     calls[0]?.fail(new Error('no'));
@@ -185,6 +206,7 @@ describe('Submitter', () => {
 
     await expect(submit('c', 'r', 1)).rejects.toMatchObject({ kind: 'overloaded' });
 
+    await settle();
     calls[0]?.answer();
     await first;
     const third = submit('d', 'r', 200 * mib);
@@ -192,6 +214,7 @@ describe('Submitter', () => {
     await expect(second).rejects.toThrow(TimeoutError);
     await expect(third).rejects.toThrow(TimeoutError);
     void submit('e', 's', 256 * mib);
+    await settle();
     expect(calls.at(-1)?.ulids).toEqual(['e']);
   });
 });

@@ -42,11 +42,13 @@ interface Line {
   /** By call. */
   underWay: readonly (readonly Waiting[])[];
   waiting: Waiting[];
+  /** Sends at the end of this turn. */
+  isDue: boolean;
 }
 
 /**
- * Gathers single submissions: the first one of a pool goes at once, those that come while it is under way go together in
- * the next call, which does not wait for its end either when it is worth it: else all who submit would wait for Redis at the same
+ * Gathers single submissions: what comes for a pool in one turn of the event loop goes together when it ends, what comes while
+ * that is under way in the next call, which does not wait for its end either when it is worth it: else all who submit would wait for Redis at the same
  * time, and Redis then for them. Nothing counts as accepted before the store has it.
  */
 export class Submitter {
@@ -79,12 +81,12 @@ export class Submitter {
       this.#bytes += bytes;
       this.#open += 1;
       this.#timer ??= this.#params.clock.setTimer(this.#limitMs, () => this.#giveUpLate());
-      const line = known ?? { underWay: [], waiting: [] };
+      const line = known ?? { underWay: [], waiting: [], isDue: false };
       if (known === undefined) {
         this.#pools.set(pool, line);
       }
       line.waiting.push(entry);
-      this.#sendNext(pool, line);
+      this.#sendSoon(pool, line);
     });
   }
 
@@ -94,6 +96,17 @@ export class Submitter {
     }
     if (this.#bytes + bytes > MAX_BYTES) {
       throw new ProblemError('overloaded', `submissions of ${MAX_BYTES / 1024 / 1024} MiB are under way already`);
+    }
+  }
+
+  /** With what else comes in this turn of the event loop. */
+  #sendSoon(pool: string, line: Line): void {
+    if (!line.isDue) {
+      line.isDue = true;
+      process.nextTick(() => {
+        line.isDue = false;
+        this.#sendNext(pool, line);
+      });
     }
   }
 
