@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { systemClock } from '@orchestrator/core';
 import { createLogger, silentLogger } from '@orchestrator/telemetry';
@@ -57,7 +58,10 @@ describe('the cost of an entry of the audit log', () => {
   it('is small in the log', async () => {
     const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
     const logger = createLogger({ level: 'info', format: 'json', stream });
-    const cost = await measure('log', new LogAuditLog(logger.gathering({})), () => logger.flush());
+    const cost = await measure('log', new LogAuditLog(logger.gathering({})), async () => {
+      await nextTurn(); // it writes at the end of this one
+      await logger.flush();
+    });
 
     expect(cost).toBeLessThan(LIMIT_US);
   });
