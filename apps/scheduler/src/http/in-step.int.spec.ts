@@ -26,8 +26,11 @@ describe('requests that come together', () => {
       mark('is written', request.url);
       done();
     });
-    app.get('/:name', async (request) => {
+    app.get('/:name', async (request, reply) => {
       mark('is handled', request.url);
+      if (request.url === '/unwritable') {
+        void reply.header('x-broken', 'two\nlines'); // Node throws when it is written
+      }
       return 'here\n';
     });
     await app.listen({ host: '127.0.0.1', port: 0 });
@@ -45,6 +48,13 @@ describe('requests that come together', () => {
     expect(answers.match(/here/g)).toHaveLength(3);
     const each = (what: string): string[] => [0, 1, 2].map((i) => `${what} /${i}`);
     expect(seen).toEqual(['begins', 'is handled', 'is answered', 'is written'].flatMap(each));
+  });
+
+  it('do not suffer from one whose answer cannot be written', async () => {
+    const urlOf = (name: string): string => `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/${name}`;
+    const statuses = await Promise.all(['0', 'unwritable', '2'].map(async (name) => (await fetch(urlOf(name))).status));
+
+    expect(statuses).toEqual([200, 500, 200]);
   });
 
   it('are not handled for who has hung up meanwhile', async () => {

@@ -2,17 +2,19 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 import type { FastifyInstance } from 'fastify';
 
-type Go = () => void;
+/** Called again with what it threw: as Fastify does with a hook that throws, that is one request's trouble and no other's. */
+type Go = (error?: Error) => void;
+type Run = () => void;
 
 /** When what runs now has ended, before anything else is read. */
-const endOfTick = (go: Go): void => process.nextTick(go);
+const endOfTick = (run: Run): void => process.nextTick(run);
 
 /** A point on the way of requests: who comes to it in one turn of the event loop goes on together with the others. */
 class Step {
-  readonly #later: (go: Go) => void;
+  readonly #later: (run: Run) => void;
   #waiting: Go[] = [];
 
-  constructor(later: (go: Go) => void) {
+  constructor(later: (run: Run) => void) {
     this.#later = later;
   }
 
@@ -21,9 +23,17 @@ class Step {
       this.#later(() => {
         const all = this.#waiting;
         this.#waiting = [];
-        all.forEach((each) => each());
+        all.forEach(goOn);
       });
     }
+  }
+}
+
+function goOn(go: Go): void {
+  try {
+    go();
+  } catch (error) {
+    go(error as Error);
   }
 }
 
@@ -54,7 +64,10 @@ function handleInStep(server: Server): void {
   const toHandling = new Step(setImmediate);
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    toHandling.join(() => {
+    toHandling.join((error) => {
+      if (error !== undefined) {
+        throw error;
+      }
       // Who has hung up meanwhile would not be heard of again: no event of his request comes twice.
       if (!request.destroyed) {
         handlers.forEach((handle) => handle(request, response));
