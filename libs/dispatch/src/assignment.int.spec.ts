@@ -98,6 +98,23 @@ describe('assigning jobs and recording results', () => {
     expect(workers.reduce((sum, { assigned }) => sum + assigned, 0)).toBe(600);
   });
 
+  it('fills the free slots of many workers before it prefetches for any, though a claim names few of them', async () => {
+    const { dispatch } = await t.scheduler();
+    const workers = await Promise.all(Array.from({ length: 40 }, () => new ScriptedWorker().connect(dispatch)));
+    workers.forEach((worker) => worker.grant(6, 5));
+
+    await t.submit(40);
+    await Promise.all(workers.map((worker) => worker.assignment()));
+    expect(workers.map(({ assigned }) => assigned)).toEqual(Array(40).fill(1));
+
+    await t.submit(200);
+    await t.until(
+      'the rest is prefetched',
+      () => t.store.counts('default'),
+      ({ running }) => running === 240,
+    );
+  });
+
   it('fills free slots before it prefetches, and prefetches no job that lost workers', async () => {
     const { dispatch } = await t.scheduler();
     const workers = [new ScriptedWorker(), new ScriptedWorker()];

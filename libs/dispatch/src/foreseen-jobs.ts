@@ -10,6 +10,10 @@ export class ForeseenJobs {
   /** `sent`; `announced`: the news came first; `claimed`: the claim's answer did. */
   private readonly jobs = new Map<string, 'sent' | 'announced' | 'claimed'>();
 
+  get size(): number {
+    return this.jobs.size;
+  }
+
   add(jobs: readonly { ulid: string }[]): void {
     if (this.jobs.size + jobs.length > MAX_FORESEEN) {
       this.jobs.clear();

@@ -23,6 +23,7 @@ import { PoolReports } from './pool-reports.js';
 import type { FlushState } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
 import { TurnPace } from './turn-pace.js';
+import { type Picked, WorkerPicker } from './worker-picker.js';
 
 export interface PoolDispatcherDeps {
   store: QueueStore;
@@ -41,6 +42,7 @@ export const SAFETY_POLL_MS = 1_000;
 
 /** Events after which something may be waiting to be claimed. */
 const WAITING_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['queued', 'returned', 'reassigned']);
+const NOBODY: Picked = { taken: [], isAll: true };
 const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
 
 /**
@@ -68,6 +70,7 @@ export class PoolDispatcher {
   private readonly delay: RetryDelay;
   private readonly pace: TurnPace;
   private readonly foreseen = new ForeseenJobs();
+  private readonly picker: WorkerPicker;
   private readonly logger: Logger;
   private unsubscribe: (() => void) | undefined;
   private poll: Timer | undefined;
@@ -77,7 +80,6 @@ export class PoolDispatcher {
   private queued = 0;
   /** The poll asks for the recovery where no claim does. */
   private recoveryIsDue = false;
-  private rotation = 0;
   private notBefore = 0;
   private dirty = false;
   /** Calls that the store has not answered. */
@@ -98,6 +100,7 @@ export class PoolDispatcher {
     this.logger = logger.child({ pool });
     this.delay = new RetryDelay(random);
     this.pace = new TurnPace(clock);
+    this.picker = new WorkerPicker(pool);
     this.orders = new OrderTeller(pool, { store, logger: this.logger, assignees: () => this.assignees });
     this.recovery = new PoolRecoveryWatch(pool, {
       ...deps,
@@ -227,6 +230,7 @@ export class PoolDispatcher {
         this.schedulePoll();
         void this.orders.tell();
         this.recoveryIsDue = true;
+        this.picker.nameAll(); // whose gate is lost learns it here
         this.hurry();
       }
     });
@@ -300,7 +304,8 @@ export class PoolDispatcher {
     if (this.reports.isCautious && !(await this.bringIn(settle))) {
       return;
     }
-    const taken = this.takeIfHungry();
+    const picked = this.pickIfHungry();
+    const { taken } = picked;
     if (taken.length === 0) {
       if ((await this.bringIn(settle)) && this.recoveryIsDue) {
         this.recoveryIsDue = false;
@@ -315,21 +320,21 @@ export class PoolDispatcher {
       const wants = taken.map(({ assignee: { session, worker }, offer }) => ({ session, worker, ...offer }));
       const { claimed, more } = await this.reports.settleAndClaim(wants).finally(() => (this.calls -= 1));
       this.dirty ||= more;
-      this.claimed(taken, claimed);
+      this.claimed(picked, claimed);
     } catch (error) {
       this.onClaimFailed(taken, error);
     }
   }
 
-  private claimed(taken: readonly Taken[], reply: ClaimReply): void {
+  private claimed(picked: Picked, reply: ClaimReply): void {
     this.delay.reset();
     this.queued = reply.queued;
-    // What came while the answer was under way has set it again. An empty answer is believed until something changes.
-    this.appetite ||= reply.queued > 0 && reply.jobs.length > 0;
+    // What came while the answer was under way has set it again.
+    this.appetite = this.picker.isWorthMore(picked, reply) || this.appetite;
     this.foreseen.claimed(reply.jobs);
     this.lookForMissed();
     this.dirty ||= this.appetite;
-    deliver(this.pool, taken, reply);
+    deliver(this.pool, picked.taken, reply);
     this.deps.counters.assigned += reply.jobs.length;
     if (reply.nextDueInMs !== undefined) {
       this.deps.onNextDue(this.pool, reply.nextDueInMs);
@@ -347,26 +352,18 @@ export class PoolDispatcher {
 
   /** Then nothing is gained by waiting: what comes is little. */
   private hasFreeSlot(): boolean {
-    return [...this.assignees].some((assignee) => (assignee.offer(this.pool)?.free ?? 0) > 0);
-  }
-
-  private takeIfHungry(): Taken[] {
-    return this.appetite && this.claiming && this.unrecorded <= MAX_UNRECORDED ? this.take() : [];
-  }
-
-  /** Everybody who has credit, beginning with another one each time; reserves it. */
-  private take(): Taken[] {
-    const all = [...this.assignees];
-    const start = all.length > 0 ? this.rotation++ % all.length : 0;
-    const taken: Taken[] = [];
-    for (const assignee of [...all.slice(start), ...all.slice(0, start)]) {
-      const offer = taken.length < MAX_BATCH ? assignee.offer(this.pool) : undefined;
-      if (offer !== undefined) {
-        assignee.reserve(this.pool, offer.max);
-        taken.push({ assignee, offer });
+    for (const assignee of this.assignees) {
+      if ((assignee.offer(this.pool)?.free ?? 0) > 0) {
+        return true;
       }
     }
-    return taken;
+    return false;
+  }
+
+  private pickIfHungry(): Picked {
+    return this.appetite && this.claiming && this.unrecorded <= MAX_UNRECORDED
+      ? this.picker.pick(this.assignees, this.queued + this.foreseen.size)
+      : NOBODY;
   }
 
   /** It may have been carried out, and is never repeated: who was named must say what arrived. */

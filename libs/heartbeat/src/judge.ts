@@ -3,7 +3,7 @@ import { PeriodicService, type Service } from '@orchestrator/lifecycle';
 import type { Logger } from '@orchestrator/telemetry';
 
 import { StaleTermError } from './errors.js';
-import type { Death, RegistryLook, SessionRecord, SessionRegistry } from './registry.js';
+import type { Death, Pulse, RegistryPulses, SessionRegistry } from './registry.js';
 import { DEAD_AFTER_MS, LEASE_MARGIN_MS } from './timings.js';
 
 export interface SessionJudgeParams {
@@ -49,7 +49,7 @@ export class SessionJudge implements Service {
   private readonly loop: PeriodicService;
   private readonly windows = new Map<string, Window>();
   private readonly unregisteredSinceMs = new Map<string, number>();
-  private lastLook: RegistryLook | undefined;
+  private runId: string | undefined;
   private lastStartMs: number | undefined;
 
   constructor(private readonly params: SessionJudgeParams) {
@@ -78,11 +78,6 @@ export class SessionJudge implements Service {
     return this.loop.runOnce();
   }
 
-  /** The last look, for whoever wants to show it. */
-  get look(): RegistryLook | undefined {
-    return this.lastLook;
-  }
-
   /** For how long this judge has seen no renewal of a session; undefined for one that it does not know as living. */
   silentMs(session: string): number | undefined {
     const window = this.windows.get(session);
@@ -96,12 +91,15 @@ export class SessionJudge implements Service {
    */
   async sweep(gated: Iterable<string>): Promise<Death[]> {
     const { registry, clock, deadAfterMs = DEAD_AFTER_MS } = this.params;
-    const { runId, sessions } = await registry.look();
-    const seen = new Map(sessions.map((record) => [record.session, record]));
+    const { runId, living } = await registry.pulses();
+    const lives = new Set(living.map(({ session }) => session));
     const due: Death[] = [];
     const unregistered = new Set<string>();
     for (const session of new Set(gated)) {
-      const record = seen.get(session) ?? (await registry.get(session));
+      if (lives.has(session)) {
+        continue;
+      }
+      const record = await registry.get(session);
       const death = record === undefined ? await this.declare(session, 0, 'unregistered', runId) : record.death;
       if (death === undefined) {
         continue;
@@ -128,58 +126,58 @@ export class SessionJudge implements Service {
       this.restartWindows();
     }
     this.lastStartMs = startMs;
-    const look = await this.restartingOnFailure(async () => this.requireOwnTerm(await registry.look()));
-    if (this.lastLook !== undefined && this.lastLook.runId !== look.runId) {
-      logger.warn('the control slot is on another server; every window starts anew', { runId: look.runId });
+    const { runId, living } = await this.restartingOnFailure(async () => this.requireOwnTerm(await registry.pulses()));
+    if (this.runId !== undefined && this.runId !== runId) {
+      logger.warn('the control slot is on another server; every window starts anew', { runId });
       this.restartWindows();
     }
-    this.lastLook = look;
-    this.see(look);
-    for (const record of look.sessions) {
+    this.runId = runId;
+    this.see(living);
+    for (const pulse of living) {
       if (signal.aborted) {
         return;
       }
-      if (this.isSilent(record, startMs)) {
-        await this.condemn(record, look.runId, startMs);
+      if (this.isSilent(pulse, startMs)) {
+        await this.condemn(pulse, runId, startMs);
       }
     }
   }
 
   /** One that was stopped and wakes learns it here, before it has judged anything. */
-  private requireOwnTerm(look: RegistryLook): RegistryLook {
+  private requireOwnTerm(pulses: RegistryPulses): RegistryPulses {
     const { term } = this.params;
-    if (look.term > term) {
-      throw new StaleTermError(`term ${term} is over, the current one is ${look.term}`);
+    if (pulses.term > term) {
+      throw new StaleTermError(`term ${term} is over, the current one is ${pulses.term}`);
     }
-    return look;
+    return pulses;
   }
 
-  private see(look: RegistryLook): void {
+  private see(living: readonly Pulse[]): void {
     const nowMs = this.params.clock.monotonicMs();
-    const living = look.sessions.filter((record) => record.state !== 'dead');
     for (const { session, renewals } of living) {
       if (this.windows.get(session)?.renewals !== renewals) {
         this.windows.set(session, { renewals, sinceMs: nowMs });
       }
     }
-    keepOnly(this.windows, new Set(living.map((record) => record.session)));
+    keepOnly(this.windows, new Set(living.map(({ session }) => session)));
   }
 
   /** Until `startMs`, when the look was asked for: what it shows is at least as new. */
-  private isSilent(record: SessionRecord, startMs: number): boolean {
-    const window = this.windows.get(record.session);
-    const limitMs = Math.max(this.params.deadAfterMs ?? DEAD_AFTER_MS, record.leaseMs + LEASE_MARGIN_MS);
+  private isSilent({ session, leaseMs }: Pulse, startMs: number): boolean {
+    const window = this.windows.get(session);
+    const limitMs = Math.max(this.params.deadAfterMs ?? DEAD_AFTER_MS, leaseMs + LEASE_MARGIN_MS);
     return window !== undefined && startMs - window.sinceMs >= limitMs;
   }
 
-  private async condemn({ session, worker, renewals }: SessionRecord, runId: string, startMs: number): Promise<void> {
+  private async condemn({ session, renewals }: Pulse, runId: string, startMs: number): Promise<void> {
     const { logger } = this.params;
     const silentForMs = startMs - (this.windows.get(session)?.sinceMs ?? startMs);
     const death = await this.declare(session, renewals, 'silent', runId);
     if (death === undefined) {
       return;
     }
-    logger.warn('a worker is declared dead', { session, worker, silentForMs, reason: death.reason });
+    const { worker, reason } = death;
+    logger.warn('a worker is declared dead', { session, worker, silentForMs, reason });
     try {
       await this.params.onDeath(death);
     } catch (error) {

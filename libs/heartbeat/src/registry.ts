@@ -19,6 +19,8 @@ export interface SessionRegistry {
   declareDead(verdict: DeathVerdict): Promise<Death | 'renewed' | 'unknown'>;
   /** Marks a worker's session as draining; told to it by its scheduler. */
   drain(worker: string): Promise<'draining' | 'unknown'>;
+  /** What a judge goes by: how often all that live were renewed. A small part of what a look costs. */
+  pulses(): Promise<RegistryPulses>;
   /** One consistent look at everything that lives or died lately, with the server it was taken from. */
   look(): Promise<RegistryLook>;
   get(session: string): Promise<SessionRecord | undefined>;
@@ -148,9 +150,24 @@ export interface SessionRecord {
   death: Death | undefined;
 }
 
+export interface Pulse {
+  session: string;
+  /** Grows with each Hello and each renewal. */
+  renewals: number;
+  leaseMs: number;
+}
+
+export interface RegistryPulses {
+  runId: string;
+  /** The current one; 0 when none was minted. */
+  term: number;
+  /** Alive or superseded. */
+  living: Pulse[];
+}
+
 export interface RegistryLook {
   runId: string;
-  /** Redis' time, to compare `lastRenewedAt` with (for people; the judge counts on its own clock). */
+  /** Redis' time, to compare `lastRenewedAt` with (for people). */
   now: number;
   /** The current one; 0 when none was minted. */
   term: number;

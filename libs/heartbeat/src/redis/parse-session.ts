@@ -11,6 +11,31 @@ export function toFields(flat: FlatFields): Record<string, string> {
   return fields;
 }
 
+/** What of a session's hash makes its record. */
+export const SESSION_FIELDS = [
+  'state',
+  'worker',
+  'epoch',
+  'first',
+  'hello',
+  'lease',
+  'renewals',
+  'draining',
+  'scheduler',
+  'slots',
+  'free',
+  'load',
+  'memoryUsed',
+  'memoryTotal',
+  'wedged',
+  'started',
+  'renewed',
+  'reason',
+  'died',
+  'losses',
+  'info',
+] as const;
+
 /**
  * A session's hash: state, worker, epoch, first (its first epoch), hello (the highest number), lease, renewals, draining
  * ("0" | "1"), scheduler, info (JSON), slots, free, load, memoryUsed, memoryTotal, wedged ("0" | "1"), started,

@@ -9,6 +9,7 @@ import type {
   HelloReply,
   HelloRequest,
   RegistryLook,
+  RegistryPulses,
   Renewal,
   RenewalReply,
   SessionRecord,
@@ -24,6 +25,7 @@ import { forget } from './scripts/forget.js';
 import { hello } from './scripts/hello.js';
 import { look } from './scripts/look.js';
 import { mintTerm } from './scripts/mint-term.js';
+import { pulses } from './scripts/pulses.js';
 import { renew } from './scripts/renew.js';
 import { schedulers } from './scripts/schedulers.js';
 import { withdraw } from './scripts/withdraw.js';
@@ -41,7 +43,7 @@ export interface RedisSessionRegistryParams {
 
 export const DEAD_KEPT_MS = 24 * 3_600_000;
 export const DEAD_SHOWN_MS = 10 * 60_000;
-/** A look is taken every second: what died is bounded in it also where workers die all the time. */
+/** Looks are taken often: what died is bounded in it also where workers die all the time. */
 const DEAD_SHOWN = 200;
 const MAX_BATCH = 250;
 
@@ -82,6 +84,10 @@ export class RedisSessionRegistry implements SessionRegistry {
 
   drain(worker: string): Promise<'draining' | 'unknown'> {
     return confirmed('drain', drain(this.redis, { base: this.keys.base, worker }));
+  }
+
+  pulses(): Promise<RegistryPulses> {
+    return confirmed('pulses', pulses(this.redis, { base: this.keys.base }));
   }
 
   look(): Promise<RegistryLook> {
