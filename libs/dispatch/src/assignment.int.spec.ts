@@ -59,6 +59,21 @@ describe('assigning jobs and recording results', () => {
     expect((await worker.assignment()).attempt?.jobId).toBe(`default:${ulid}`);
   });
 
+  it('assigns what nobody has told it of, also when it is due later', async () => {
+    const deaf = { subscribe: () => () => undefined };
+    const { dispatch } = await t.scheduler({ news: deaf });
+    const worker = await new ScriptedWorker().connect(dispatch);
+    worker.work(1, () => undefined);
+    await t.submit(1);
+    await t.submit(1, { delayMs: 200 });
+
+    await t.until(
+      'both succeed',
+      () => t.store.counts('default'),
+      ({ succeeded }) => succeeded === 2,
+    );
+  });
+
   it('assigns each job once where a claim behind its submission and the news of it meet', async () => {
     const { dispatch } = await t.scheduler();
     const worker = await new ScriptedWorker({ slots: 1 }).connect(dispatch);

@@ -8,7 +8,7 @@ export { DEFAULT_MESSAGE_LIMITS } from './message-budget.js';
 export type { OutboxLimits } from './outbox.js';
 export { DEFAULT_OUTBOX_LIMITS, Outbox } from './outbox.js';
 export type { PoolEvent, PoolNews } from './pool-news.js';
-export { SAFETY_POLL_MS } from './pool-dispatcher.js';
+export { SAFETY_POLL_MS } from './safety-poll.js';
 export { STOP_LIMIT_MS } from './streams.js';
 export { SWEEP_INTERVAL_MS } from './sweeper.js';
 export { BALANCE_INTERVAL_MS } from './worker-balancer.js';

@@ -6,6 +6,7 @@ import {
   type GiveBack,
   MAX_BATCH,
   type NewsType,
+  type PoolGlance,
   type QueueStore,
   type Settlement,
   StoreUnavailableError,
@@ -22,6 +23,7 @@ import { PoolRecoveryWatch } from './pool-recovery-watch.js';
 import { PoolReports } from './pool-reports.js';
 import type { FlushState } from './report-flusher.js';
 import { RetryDelay } from './retry-delay.js';
+import { SafetyPoll } from './safety-poll.js';
 import { TurnPace } from './turn-pace.js';
 import { type Picked, WorkerPicker } from './worker-picker.js';
 
@@ -36,9 +38,6 @@ export interface PoolDispatcherDeps {
   /** Told by each claim when the next job is due. */
   onNextDue(pool: string, inMs: number): void;
 }
-
-/** Nothing depends on news: so often each pool is looked at anyway. */
-export const SAFETY_POLL_MS = 1_000;
 
 /** Events after which something may be waiting to be claimed. */
 const WAITING_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['queued', 'returned', 'reassigned']);
@@ -71,15 +70,13 @@ export class PoolDispatcher {
   private readonly pace: TurnPace;
   private readonly foreseen = new ForeseenJobs();
   private readonly picker: WorkerPicker;
+  private readonly poll: SafetyPoll;
   private readonly logger: Logger;
   private unsubscribe: (() => void) | undefined;
-  private poll: Timer | undefined;
   private retry: Timer | undefined;
   /** A claim is worth trying. */
   private appetite = true;
   private queued = 0;
-  /** The poll asks for the recovery where no claim does. */
-  private recoveryIsDue = false;
   private notBefore = 0;
   private dirty = false;
   /** Calls that the store has not answered. */
@@ -101,6 +98,12 @@ export class PoolDispatcher {
     this.delay = new RetryDelay(random);
     this.pace = new TurnPace(clock);
     this.picker = new WorkerPicker(pool);
+    this.poll = new SafetyPoll(pool, {
+      ...deps,
+      logger: this.logger,
+      onLook: () => void this.orders.tell(),
+      onSeen: (glance) => this.saw(glance),
+    });
     this.orders = new OrderTeller(pool, { store, logger: this.logger, assignees: () => this.assignees });
     this.recovery = new PoolRecoveryWatch(pool, {
       ...deps,
@@ -138,7 +141,7 @@ export class PoolDispatcher {
     this.assignees.add(assignee);
     this.unsubscribe ??= this.deps.news.subscribe(this.pool, (events) => this.onNews(events), HEARD);
     this.appetite = true;
-    this.schedulePoll();
+    this.poll.start();
     void this.orders.tell();
     this.wake();
   }
@@ -148,8 +151,7 @@ export class PoolDispatcher {
     if (this.assignees.size === 0) {
       this.unsubscribe?.();
       this.unsubscribe = undefined;
-      this.poll?.cancel();
-      this.poll = undefined;
+      this.poll.stop();
     }
   }
 
@@ -159,7 +161,10 @@ export class PoolDispatcher {
     if (isUrgent && this.queued > 0) {
       this.pace.hurry();
     }
-    this.wake();
+    // Else there is nothing to do with it, and a worker with a hundred pools tells each of them of what each has left.
+    if (this.appetite) {
+      this.wake();
+    }
   }
 
   /** Something may be waiting. */
@@ -223,17 +228,17 @@ export class PoolDispatcher {
     }
   }
 
-  private schedulePoll(): void {
-    this.poll ??= this.deps.clock.setTimer(SAFETY_POLL_MS, () => {
-      this.poll = undefined;
-      if (this.assignees.size > 0) {
-        this.schedulePoll();
-        void this.orders.tell();
-        this.recoveryIsDue = true;
-        this.picker.nameAll(); // whose gate is lost learns it here
-        this.hurry();
-      }
-    });
+  /** Of the safety poll. A claim also ends a recovery that is over. */
+  private saw({ queued, nextDueInMs, recovery }: PoolGlance): void {
+    if (nextDueInMs !== undefined) {
+      this.deps.onNextDue(this.pool, nextDueInMs);
+    }
+    this.recovery.heard(recovery);
+    if (queued > 0 || recovery !== undefined) {
+      this.queued = queued;
+      this.picker.nameAll(); // whose gate is lost learns it here
+      this.hurry();
+    }
   }
 
   private isBackingOff(): boolean {
@@ -307,13 +312,9 @@ export class PoolDispatcher {
     const picked = this.pickIfHungry();
     const { taken } = picked;
     if (taken.length === 0) {
-      if ((await this.bringIn(settle)) && this.recoveryIsDue) {
-        this.recoveryIsDue = false;
-        void this.recovery.check();
-      }
+      await this.bringIn(settle);
       return;
     }
-    this.recoveryIsDue = false;
     this.appetite = false;
     this.calls += 1;
     try {

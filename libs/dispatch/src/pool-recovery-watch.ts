@@ -38,7 +38,7 @@ interface Recovery {
  */
 export class PoolRecoveryWatch {
   private current: Recovery | undefined;
-  private asking: Promise<void> | undefined;
+  private beginning: Promise<void> | undefined;
   private ready: Timer | undefined;
 
   constructor(
@@ -46,12 +46,7 @@ export class PoolRecoveryWatch {
     private readonly deps: PoolRecoveryWatchDeps,
   ) {}
 
-  /** Asks, where no claim does. Never rejects. */
-  check(): Promise<void> {
-    return this.ask(() => this.deps.store.recovery(this.pool));
-  }
-
-  /** A claim was answered, or this was asked for. */
+  /** A claim was answered, or a look. */
   heard(recovery: PoolRecovery | undefined): void {
     if (recovery === undefined) {
       this.over();
@@ -110,32 +105,26 @@ export class PoolRecoveryWatch {
     }
   }
 
+  /** One at a time; what fails is tried again at the next look. */
   private begin(): Promise<void> {
-    return this.ask(async () => {
-      const { sessions } = await this.deps.registry.look();
-      const living = sessions.filter(({ state, info }) => state !== 'dead' && info.pools.includes(this.pool));
-      return this.deps.store.beginRecovery(
-        this.pool,
-        living.map(({ session }) => session),
-      );
-    });
-  }
-
-  /** One at a time; what fails is asked again by the next poll. */
-  private ask(what: () => Promise<PoolRecovery | undefined>): Promise<void> {
-    this.asking ??= (async () => {
+    this.beginning ??= (async () => {
       let answer: PoolRecovery | undefined;
       try {
-        answer = await what();
+        const { sessions } = await this.deps.registry.look();
+        const living = sessions.filter(({ state, info }) => state !== 'dead' && info.pools.includes(this.pool));
+        answer = await this.deps.store.beginRecovery(
+          this.pool,
+          living.map(({ session }) => session),
+        );
       } catch (error) {
-        this.deps.logger.debug('a pool could not be asked about its recovery; asked again soon', { error });
+        this.deps.logger.debug('the recovery of a pool could not be begun; tried again soon', { error });
         return;
       } finally {
-        this.asking = undefined;
+        this.beginning = undefined;
       }
       this.heard(answer);
     })();
-    return this.asking;
+    return this.beginning;
   }
 
   private askForHellos({ askedAtMs }: Recovery, which: (assignee: Assignee) => boolean): void {

@@ -21,6 +21,7 @@ export type {
   OutputWriter,
   PageRequest,
   PendingOrder,
+  PoolGlance,
   PoolRecovery,
   PromoteReply,
   PurgeVerdict,

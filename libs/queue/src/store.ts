@@ -44,6 +44,8 @@ export interface QueueStore {
   beginRecovery(pool: string, sessions: readonly string[]): Promise<PoolRecovery | undefined>;
   /** Whether the pool is in recovery, or has to be put into it (`begun: false`). */
   recovery(pool: string): Promise<PoolRecovery | undefined>;
+  /** Whether there is something to do. Reads little and writes nothing. */
+  glance(pool: string): Promise<PoolGlance>;
   /** Session -> epoch of every open gate; 0 for one without: its death is not carried out to its end, or it is awaited. */
   gates(pool: string): Promise<Map<string, number>>;
   /** What these sessions own, by session, in order of claim; of each the first `MAX_OWNED`. */
@@ -155,6 +157,14 @@ export interface PoolRecovery {
   awaited: string[];
   /** Milliseconds until `RECOVERY_MIN_MS` are over; before that it does not end, whoever has come. */
   notBeforeMs: number;
+}
+
+export interface PoolGlance {
+  queued: number;
+  /** When the next scheduled job is due, milliseconds from now by Redis' clock. */
+  nextDueInMs: number | undefined;
+  /** Set: nothing is claimed, since the pool is in recovery, or has to be put into it. */
+  recovery?: PoolRecovery;
 }
 
 export interface ClaimReply {

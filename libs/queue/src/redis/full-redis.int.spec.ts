@@ -36,6 +36,13 @@ describe('a full Redis', () => {
     expect(await q.redis.zcard(`${q.base}queued`)).toBe(8);
   });
 
+  it('still says how many jobs are in which state', async () => {
+    await fill();
+
+    expect(await q.store.counts(q.pool)).toMatchObject({ queued: 8, running: 0, succeeded: 0 });
+    expect(await q.store.glance(q.pool)).toEqual({ queued: 8, nextDueInMs: undefined });
+  });
+
   it('still gives, settles, takes back and promotes what it has', async () => {
     await fill();
 

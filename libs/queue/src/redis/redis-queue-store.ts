@@ -20,6 +20,7 @@ import type {
   OutputWriter,
   PageRequest,
   PendingOrder,
+  PoolGlance,
   PoolRecovery,
   PromoteReply,
   PurgeVerdict,
@@ -45,7 +46,7 @@ import { IdempotencyKeys } from './idempotency-keys.js';
 import { PoolCalls } from './pool-calls.js';
 import { getJobs } from './reads/get-jobs.js';
 import { listJobs } from './reads/list-jobs.js';
-import { countStates, readGates, readOwned, readPendingOrders } from './reads/pool-state.js';
+import { readGates, readOwned, readPendingOrders } from './reads/pool-state.js';
 import { readOutput, readOutputEnds } from './reads/read-output.js';
 import { recoverPool } from './recover-pool.js';
 import { requireBatch } from './require-batch.js';
@@ -53,7 +54,9 @@ import { requireJobs } from './require-jobs.js';
 import { appendOutput } from './scripts/append-output.js';
 import { cancel } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
+import { counts } from './scripts/counts.js';
 import { enqueue } from './scripts/enqueue.js';
+import { glance } from './scripts/glance.js';
 import { giveBack } from './scripts/give-back.js';
 import { promote } from './scripts/promote.js';
 import { purge } from './scripts/purge.js';
@@ -189,6 +192,10 @@ export class RedisQueueStore implements QueueStore {
     return this.#read(what, pool, (base) => recovery(this.#redis, { base }));
   }
 
+  glance(pool: string): Promise<PoolGlance> {
+    return this.#read(`looking at pool "${pool}"`, pool, (base) => glance(this.#redis, { base }));
+  }
+
   gates(pool: string): Promise<Map<string, number>> {
     return this.#read(`reading the gates of pool "${pool}"`, pool, (base) => readGates(this.#redis, base));
   }
@@ -270,7 +277,7 @@ export class RedisQueueStore implements QueueStore {
   }
 
   counts(pool: string): Promise<Record<JobState, number>> {
-    return this.#read(`counting the jobs of pool "${pool}"`, pool, (base) => countStates(this.#redis, base));
+    return this.#read(`counting the jobs of pool "${pool}"`, pool, (base) => counts(this.#redis, { base }));
   }
 
   async pools(): Promise<string[]> {

@@ -1,31 +1,9 @@
-import { JOB_STATES, type JobState, type Ulid } from '@orchestrator/core';
+import type { Ulid } from '@orchestrator/core';
 import type { RedisClient } from '@orchestrator/redis';
 
 import { MAX_BATCH, MAX_OWNED, type PendingOrder } from '../../store.js';
 import { pipelined } from './pipelined.js';
 import { parseRecord } from './record-text.js';
-
-/** Jobs in each state. One moment's picture. */
-export async function countStates(redis: RedisClient, base: string): Promise<Record<JobState, number>> {
-  const multi = redis.multi();
-  for (const state of JOB_STATES) {
-    if (state === 'running') {
-      multi.get(`${base}running`);
-    } else {
-      multi.zcard(`${base}${state}`);
-    }
-  }
-  const answers = (await multi.exec()) ?? [];
-  return Object.fromEntries(
-    JOB_STATES.map((state, i) => {
-      const [error, count] = answers[i] ?? [new Error('the transaction was not answered')];
-      if (error) {
-        throw error;
-      }
-      return [state, Number(count)];
-    }),
-  ) as Record<JobState, number>;
-}
 
 /** Session -> epoch; 0 without a gate: its jobs are still being taken back, or a recovery awaits it. */
 export async function readGates(redis: RedisClient, base: string): Promise<Map<string, number>> {
