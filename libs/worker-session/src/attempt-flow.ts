@@ -147,7 +147,8 @@ export class AttemptFlow {
   }
 
   keepReturned(attempt: Attempt, reason: ReturnReason, started: boolean): void {
-    this.params.logger.info('attempt returned', { ...attemptFields(attempt), reason });
+    const isOneOfMany = reason === 'unstarted'; // of which the count is told
+    this.params.logger[isOneOfMany ? 'debug' : 'info']('attempt returned', { ...attemptFields(attempt), reason });
     this.params.output.drop(attempt.ref.attemptId);
     this.attempts.handAhead(attempt, false);
     this.attempts.standBy(attempt, false);
@@ -239,6 +240,9 @@ export class AttemptFlow {
     const due = late.filter((attempt) => this.takeBack(attempt));
     if ((due.length > 0 || isStalled) && !this.closed) {
       this.params.onStalled();
+    }
+    if (due.length > 0) {
+      this.params.logger.info('attempts that had not started go back', { attempts: due.length });
     }
     due.forEach((attempt) => this.keepReturned(attempt, 'unstarted', false));
     const arrived = [this.attempts.first('queued'), this.attempts.first('waiting')].flatMap((one) => one ?? []);
