@@ -10,31 +10,40 @@ const MAX_TIME_MS = 8_640_000_000_000_000;
  * @throws {InvalidValueError} with the path of the field
  */
 export function requireJobs(jobs: readonly NewJob[]): void {
+  // Paths are written for who is refused: for each job that is not they would cost as much as all the rest.
   jobs.forEach((job, i) => {
-    const at = `jobs[${i}]`;
+    const refuse = (field: string, is: string, expected: string): never => {
+      const path = `jobs[${i}].${field}`;
+      throw new InvalidValueError(path, `${path} is ${is}: expected ${expected}`);
+    };
     if (!ULID_PATTERN.test(job.ulid)) {
-      throw new InvalidValueError(`${at}.ulid`, `${at}.ulid is "${job.ulid}": expected a ULID`);
+      refuse('ulid', `"${job.ulid}"`, 'a ULID');
     }
     if (!Number.isInteger(job.priority) || job.priority < MIN_PRIORITY || job.priority > MAX_PRIORITY) {
-      const expected = `a whole number from ${MIN_PRIORITY} to ${MAX_PRIORITY}`;
-      throw new InvalidValueError(`${at}.priority`, `${at}.priority is ${job.priority}: expected ${expected}`);
+      refuse('priority', String(job.priority), `a whole number from ${MIN_PRIORITY} to ${MAX_PRIORITY}`);
     }
-    for (const field of ['delayMs', 'runAtMs'] as const) {
-      const value = job[field];
-      if (value !== undefined && !(value >= 0 && value <= MAX_TIME_MS)) {
-        throw new InvalidValueError(`${at}.${field}`, `${at}.${field} is ${value}: expected milliseconds`);
-      }
-    }
-    requireFinite(job.rule, `${at}.rule`);
+    requireTime('delayMs', job.delayMs, refuse);
+    requireTime('runAtMs', job.runAtMs, refuse);
+    requireFinite('rule', job.rule, refuse);
   });
 }
 
+type Refuse = (field: string, is: string, expected: string) => never;
+
+function requireTime(field: string, value: number | undefined, refuse: Refuse): void {
+  if (value !== undefined && !(value >= 0 && value <= MAX_TIME_MS)) {
+    refuse(field, String(value), 'milliseconds');
+  }
+}
+
 /** JSON has no NaN and no Infinity: they become null, with which Lua cannot count. */
-function requireFinite(value: unknown, path: string): void {
+function requireFinite(field: string, value: unknown, refuse: Refuse): void {
   if (value === null || (typeof value === 'number' && !Number.isFinite(value))) {
-    throw new InvalidValueError(path, `${path} is ${String(value)}: expected a finite number`);
+    refuse(field, String(value), 'a finite number');
   }
   if (typeof value === 'object') {
-    Object.entries(value).forEach(([name, field]) => requireFinite(field, `${path}.${name}`));
+    for (const name in value) {
+      requireFinite(`${field}.${name}`, (value as Record<string, unknown>)[name], refuse);
+    }
   }
 }

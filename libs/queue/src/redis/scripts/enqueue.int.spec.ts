@@ -58,6 +58,37 @@ describe('enqueue', () => {
     expect(await order()).toEqual([high.ulid, first.ulid, second.ulid, low.ulid]);
   });
 
+  it('takes jobs with their own rules and options among others, in their order and with their sizes', async () => {
+    const large = 'x'.repeat(5_000);
+    const jobs = [
+      aJob(),
+      aJob({ attempts: 3, batchId: 'b' }),
+      aJob({ attempts: 3, batchId: 'b', spec: { handler: 'h', data: large } }),
+      aJob({ priority: 7, spec: { handler: 'h', data: large } }),
+      aJob({ delayMs: 60_000, batchId: 'b' }),
+      aJob({ delayMs: 60_000, batchId: 'b', spec: { handler: 'h', data: large } }),
+      aJob({ attempts: 3, batchId: 'b' }),
+      aJob(),
+    ];
+
+    const replies = await q.store.enqueue(q.pool, jobs);
+
+    const ulids = jobs.map(({ ulid }) => ulid);
+    expect(replies.map(({ ulid, state }) => [ulid, state])).toEqual(
+      jobs.map(({ ulid, delayMs }) => [ulid, delayMs === undefined ? 'queued' : 'scheduled']),
+    );
+    expect(await order()).toEqual([3, 0, 1, 2, 6, 7].map((at) => ulids[at]));
+    const stored = await q.store.getJobs(q.pool, ulids);
+    expect(stored.map((job) => [job?.spec, job?.rule])).toEqual(jobs.map(({ spec, rule }) => [spec, rule]));
+    expect(await q.redis.hgetall(`${q.base}b:b`)).toMatchObject({ queued: '3', scheduled: '2', kept: '5' });
+    const sizes = await Promise.all(ulids.map(async (ulid) => (await q.record(ulid))['bytes']));
+    const bytes = String(JSON.stringify(jobs[2]?.spec).length);
+    expect(sizes.map((size) => size ?? '0')).toEqual(['0', '0', bytes, bytes, '0', bytes, '0', '0']);
+
+    expect((await q.store.enqueue(q.pool, jobs)).every(({ repeated }) => repeated)).toBe(true);
+    expect(await order()).toHaveLength(6);
+  });
+
   it('takes a delay from the time at which Redis has the job, and an instant as it is', async () => {
     const before = await q.now();
     const delayed = aJob({ delayMs: 5_000 });

@@ -16,8 +16,16 @@ export const enqueue = definePoolScript<readonly NewJob[], EnqueueReply[]>({
   lua: lua.enqueue,
   args: (jobs) => {
     const args: ScriptArgument[] = [jobs.length];
+    let group = { at: 0, size: 0, rule: '', options: '' };
     jobs.forEach((job, i) => {
-      args.push(job.ulid, toSpecJson(job.spec, i), toRuleJson(job.rule), toOptionsJson(job));
+      const [rule, options] = [toRuleJson(job.rule), toOptionsJson(job)];
+      if (i === 0 || rule !== group.rule || options !== group.options) {
+        group = { at: args.length, size: 0, rule, options };
+        args.push(0, rule, options);
+      }
+      group.size += 1;
+      args[group.at] = group.size;
+      args.push(job.ulid, toSpecJson(job.spec, i));
     });
     return args;
   },
