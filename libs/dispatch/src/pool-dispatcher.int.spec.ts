@@ -8,6 +8,7 @@ import type { Assignee } from './assignee.js';
 import { createCounters } from './counters.js';
 import { PoolDispatcher } from './pool-dispatcher.js';
 import type { PoolEvent } from './pool-news.js';
+import { SAFETY_POLL_MS } from './safety-poll.js';
 
 const NOBODY: Assignee = {
   session: 'session-a',
@@ -172,6 +173,24 @@ describe('PoolDispatcher', () => {
     await until(() => answers.length === 3);
     expect(answers).toEqual([[], [], [key.ulid]]);
     await dispatcher.stop();
+  });
+
+  it('sees at the next look what came without news, and that somebody else has taken it', async () => {
+    const { dispatcher, store, clock } = await setup(5_000, 'looked-at');
+    const wait = async (holds: () => boolean): Promise<void> => {
+      clock.advance(SAFETY_POLL_MS);
+      await until(holds);
+    };
+    dispatcher.attach(NOBODY);
+    const job = { ulid: key.ulid as Ulid, spec: { name: 'job', command: 'true' }, rule: {}, priority: 0 };
+    await store.enqueue('looked-at', [job]);
+    await wait(() => dispatcher.hasQueued);
+
+    await store.cancel('looked-at', [key.ulid]);
+    await wait(() => !dispatcher.hasQueued);
+
+    await dispatcher.stop();
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 

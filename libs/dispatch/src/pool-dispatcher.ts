@@ -233,9 +233,9 @@ export class PoolDispatcher {
     if (nextDueInMs !== undefined) {
       this.deps.onNextDue(this.pool, nextDueInMs);
     }
+    this.queued = queued;
     this.recovery.heard(recovery);
     if (queued > 0 || recovery !== undefined) {
-      this.queued = queued;
       this.picker.nameAll(); // whose gate is lost learns it here
       this.hurry();
     }
