@@ -41,8 +41,9 @@ export interface PoolDispatcherDeps {
 
 /** Events after which something may be waiting to be claimed. */
 const WAITING_EVENTS: ReadonlySet<NewsType> = new Set<NewsType>(['queued', 'returned', 'reassigned']);
-const NOBODY: Picked = { taken: [], isAll: true };
 const HEARD: readonly NewsType[] = [...WAITING_EVENTS, 'cancel'];
+
+const NOBODY: Picked = { taken: [], isAll: true };
 
 /**
  * Nothing is claimed while more reports than this wait for the store: a slot is free when its result was sent, so workers
