@@ -60,4 +60,28 @@ describe('batches', () => {
 
     expect((await q.store.getBatch('b'))?.name).toBeUndefined();
   });
+
+  it('goes when the last of many pools has lost its jobs, each of which asks few of the others', async () => {
+    const pools = Array.from({ length: 60 }, (_, index) => `many-${index}`);
+    await q.store.putBatch({ ...batch, total: pools.length, pools });
+    for (const pool of pools) {
+      const job = aJob({ batchId: 'b' });
+      await q.store.enqueue(pool, [job]);
+      await q.store.cancel(pool, [job.ulid]);
+    }
+    await q.store.sealBatch('b');
+    const asked = async (): Promise<number> =>
+      Number(/cmdstat_hget:calls=(\d+)/.exec(await q.redis.info('commandstats'))?.[1] ?? 0);
+    const before = await asked();
+    const none = { maxFinished: 0, maxOutputBytes: 0 };
+
+    for (const pool of pools.slice(0, -1)) {
+      await q.store.trim(pool, none);
+    }
+    expect(await q.store.getBatch('b')).toMatchObject({ counts: { cancelled: 60 } });
+    // Those of the scripts as well; of all pools by each it would be 3,600.
+    expect((await asked()) - before).toBeLessThan(600);
+    expect((await q.store.trim(pools.at(-1) ?? '', none)).emptiedBatches).toEqual(['b']);
+    expect(await q.store.getBatch('b')).toBeUndefined();
+  });
 });

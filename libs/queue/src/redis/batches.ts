@@ -19,8 +19,19 @@ export interface BatchesParams {
 /** How long a batch that was never sealed is still known after its last job was removed: as long as it can be completed. */
 export const UNSEALED_KEPT_MS = 24 * 3_600_000;
 
+/** Pools of a batch that are asked at once whether they have any job of it. */
+const ASKED_AT_ONCE = 20;
+/** Its multiples lie evenly between whole numbers, however many there are. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
+/** Batches of which a pool is remembered. */
+const MAX_KEEPERS = 10_000;
+
 /** Batches: a record in a slot of its own, and counts in each pool that has jobs of it. All calls may be repeated. */
 export class Batches {
+  /** By batch: a pool that had jobs of it at the last look, and is asked first at the next one. */
+  readonly #keepers = new Map<string, string>();
+  #searches = 0;
+
   constructor(private readonly params: BatchesParams) {}
 
   async put({ batchId, name, total, pools }: BatchRecord): Promise<void> {
@@ -61,14 +72,18 @@ export class Batches {
 
   async #removeIfEmptied(batchId: string): Promise<boolean> {
     const { control, keys } = this.params;
+    const keeper = this.#keepers.get(batchId);
+    if (keeper !== undefined && (await this.#keeps(keeper, batchId))) {
+      return false;
+    }
+    this.#keepers.delete(batchId);
     const record = await this.#record(batchId);
     if (!record) {
       return true;
     }
-    const kept = await Promise.all(
-      record.pools.map(async (pool) => (await this.#counted(pool, batchId)).count('kept')),
-    );
-    if (kept.some((count) => count > 0)) {
+    const next = await this.#findKeeper(record.pools, batchId);
+    if (next !== undefined) {
+      this.#remember(batchId, next);
       return false;
     }
     const what = `removing batch "${batchId}"`;
@@ -78,6 +93,38 @@ export class Batches {
       await this.#call(what, () => control.pexpire(keys.batch(batchId), UNSEALED_KEPT_MS, 'NX'));
     }
     return record.sealed;
+  }
+
+  /**
+   * One is enough: each of hundreds of pools asks when it has lost its last job, and each time all of them would answer. Begins
+   * somewhere else each time, since pools lose their jobs in some order: what is found then lasts for half of those that are left.
+   */
+  async #findKeeper(pools: readonly string[], batchId: string): Promise<string | undefined> {
+    this.#searches += 1;
+    const start = Math.floor(((this.#searches * GOLDEN_RATIO) % 1) * pools.length);
+    const inTurn = [...pools.slice(start), ...pools.slice(0, start)];
+    for (let from = 0; from < inTurn.length; from += ASKED_AT_ONCE) {
+      const asked = inTurn.slice(from, from + ASKED_AT_ONCE);
+      const keep = await Promise.all(asked.map((pool) => this.#keeps(pool, batchId)));
+      const found = asked[keep.lastIndexOf(true)];
+      if (found !== undefined) {
+        return found;
+      }
+    }
+    return undefined;
+  }
+
+  #remember(batchId: string, pool: string): void {
+    if (this.#keepers.size >= MAX_KEEPERS) {
+      this.#keepers.clear();
+    }
+    this.#keepers.set(batchId, pool);
+  }
+
+  async #keeps(pool: string, batchId: string): Promise<boolean> {
+    const key = `${this.params.keys.pool(pool)}b:${batchId}`;
+    const kept = await this.#call(`counting batch "${batchId}"`, () => this.params.redis.hget(key, 'kept'));
+    return recordFields(`batch ${batchId} in pool ${pool}`, kept === null ? {} : { kept }).count('kept') > 0;
   }
 
   async #record(batchId: string): Promise<Omit<BatchRecord & BatchStatus, 'batchId' | 'counts' | 'done'> | undefined> {
