@@ -59,7 +59,7 @@ const WORTH_A_SECOND_CALL = 200;
 
 /**
  * Moves the jobs of one pool between the store and the workers connected here. One loop: a turn brings in what was
- * reported since the last one, then claims for everybody who has credit. A turn starts at once when nothing is under way,
+ * reported since the last one, then claims for workers that have credit. A turn starts at once when nothing is under way,
  * and what happens meanwhile gathers for the next: batches grow with the load and with nothing else.
  */
 export class PoolDispatcher {
@@ -332,7 +332,7 @@ export class PoolDispatcher {
     this.delay.reset();
     this.queued = reply.queued;
     // What came while the answer was under way has set it again.
-    this.appetite = this.picker.isWorthMore(picked, reply) || this.appetite;
+    this.appetite = this.picker.answered(picked, reply) || this.appetite;
     this.foreseen.claimed(reply.jobs);
     this.lookForMissed();
     this.dirty ||= this.appetite;

@@ -78,11 +78,11 @@ describe('WorkerPicker', () => {
     const picker = new WorkerPicker('p');
 
     const few = picker.pick(among, 0);
-    expect(picker.isWorthMore(few, { queued: 3, jobs: [] })).toBe(true);
+    expect(picker.answered(few, { queued: 3, jobs: [] })).toBe(true);
     const all = picker.pick(among, 3);
 
     expect(all).toMatchObject({ isAll: true, taken: { length: 100 } });
-    expect(picker.isWorthMore(all, { queued: 3, jobs: [] })).toBe(false);
+    expect(picker.answered(all, { queued: 3, jobs: [] })).toBe(false);
     expect(picker.pick(among, 3).isAll).toBe(false);
   });
 
@@ -91,9 +91,9 @@ describe('WorkerPicker', () => {
     const picker = new WorkerPicker('p');
     const few = picker.pick(among, 0);
 
-    expect(picker.isWorthMore(few, { queued: 1, jobs: oneJob })).toBe(true);
-    expect(picker.isWorthMore(few, { queued: 0, jobs: oneJob })).toBe(false);
-    expect(picker.isWorthMore(few, { queued: 0, jobs: [] })).toBe(false);
+    expect(picker.answered(few, { queued: 1, jobs: oneJob })).toBe(true);
+    expect(picker.answered(few, { queued: 0, jobs: oneJob })).toBe(false);
+    expect(picker.answered(few, { queued: 0, jobs: [] })).toBe(false);
   });
 
   it('names all when it was told to, once', () => {
@@ -102,7 +102,7 @@ describe('WorkerPicker', () => {
     picker.nameAll();
 
     const first = picker.pick(among, 0);
-    picker.isWorthMore(first, { queued: 0, jobs: [] });
+    picker.answered(first, { queued: 0, jobs: [] });
 
     expect(first.isAll).toBe(true);
     expect(picker.pick(among, 0).isAll).toBe(false);

@@ -52,12 +52,13 @@ export class WorkerPicker {
   }
 
   /**
-   * Whether another claim is worth trying after this answer. An empty one is believed until something changes, if nobody was
-   * left out: else the next one names all.
+   * The claim was answered: whether another one is worth trying. An empty answer is believed until something changes, if nobody
+   * was left out: else the next one names all.
    */
-  isWorthMore({ isAll }: Picked, { queued, jobs }: Pick<ClaimReply, 'queued' | 'jobs'>): boolean {
-    this.mustNameAll = queued > 0 && jobs.length === 0 && !isAll;
-    return queued > 0 && (jobs.length > 0 || this.mustNameAll);
+  answered({ isAll }: Picked, { queued, jobs }: Pick<ClaimReply, 'queued' | 'jobs'>): boolean {
+    const mayBeMissed = queued > 0 && jobs.length === 0 && !isAll;
+    this.mustNameAll = !isAll && (this.mustNameAll || mayBeMissed);
+    return mayBeMissed || (queued > 0 && jobs.length > 0);
   }
 }
 

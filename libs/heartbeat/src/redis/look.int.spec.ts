@@ -58,6 +58,16 @@ describe('What the registry tells of all sessions', () => {
     });
   });
 
+  it.each(['session', 'worker', 'scheduler'])(
+    'refuses a %s whose name would be read as something else',
+    async (field) => {
+      await expect(registry.hello(aHello({ [field]: 'two words' }))).rejects.toThrow(
+        `${field} is "two words": expected`,
+      );
+      expect((await registry.pulses()).living).toEqual([]);
+    },
+  );
+
   describe('pulses', () => {
     it('are the renewals and the lease of all that live, with the server and the term', async () => {
       expect((await registry.pulses()).living).toEqual([]);
@@ -74,34 +84,6 @@ describe('What the registry tells of all sessions', () => {
         { session: 'session-a', renewals: 2, leaseMs: 12_000 },
         { session: 'session-b', renewals: 2, leaseMs: 20_000 },
       ]);
-    });
-  });
-
-  describe('wedged', () => {
-    it('is shown as the last renewal said it', async () => {
-      const epoch = await welcome(registry);
-      expect((await registry.get('session-a'))?.wedged).toBe(false);
-
-      const both = [{ ...aRenewal('session-a', epoch), wedged: true }, aRenewal('session-b', epoch)];
-      expect(await registry.renew(both)).toMatchObject([{ status: 'alive' }, { status: 'session_dead' }]);
-      expect((await registry.look()).sessions).toMatchObject([{ session: 'session-a', wedged: true, freeSlots: 3 }]);
-      await registry.renew([aRenewal('session-a', epoch)]);
-      expect((await registry.get('session-a'))?.wedged).toBe(false);
-    });
-  });
-
-  describe('drain', () => {
-    it('is told with each renewal and each Welcome', async () => {
-      const epoch = await welcome(registry);
-      expect(await registry.drain('worker-1')).toBe('unknown');
-      await registry.renew([aRenewal('session-a', epoch)]);
-
-      expect(await registry.drain('worker-1')).toBe('draining');
-      expect(await registry.drain('worker-1')).toBe('draining');
-      expect(await registry.renew([aRenewal('session-a', epoch)])).toMatchObject([{ draining: true }]);
-      expect(await registry.hello(aHello({ number: 2 }))).toMatchObject({ status: 'welcome', draining: true });
-      await registry.declareGone('session-a', 'left');
-      expect(await registry.drain('worker-1')).toBe('unknown');
     });
   });
 });

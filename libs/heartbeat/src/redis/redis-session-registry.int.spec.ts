@@ -329,4 +329,32 @@ describe('RedisSessionRegistry', () => {
       expect(await registry.currentTerm()).toMatchObject({ term });
     });
   });
+
+  describe('wedged', () => {
+    it('is shown as the last renewal said it', async () => {
+      const epoch = await welcome(registry);
+      expect((await registry.get('session-a'))?.wedged).toBe(false);
+
+      const both = [{ ...aRenewal('session-a', epoch), wedged: true }, aRenewal('session-b', epoch)];
+      expect(await registry.renew(both)).toMatchObject([{ status: 'alive' }, { status: 'session_dead' }]);
+      expect((await registry.look()).sessions).toMatchObject([{ session: 'session-a', wedged: true, freeSlots: 3 }]);
+      await registry.renew([aRenewal('session-a', epoch)]);
+      expect((await registry.get('session-a'))?.wedged).toBe(false);
+    });
+  });
+
+  describe('drain', () => {
+    it('is told with each renewal and each Welcome', async () => {
+      const epoch = await welcome(registry);
+      expect(await registry.drain('worker-1')).toBe('unknown');
+      await registry.renew([aRenewal('session-a', epoch)]);
+
+      expect(await registry.drain('worker-1')).toBe('draining');
+      expect(await registry.drain('worker-1')).toBe('draining');
+      expect(await registry.renew([aRenewal('session-a', epoch)])).toMatchObject([{ draining: true }]);
+      expect(await registry.hello(aHello({ number: 2 }))).toMatchObject({ status: 'welcome', draining: true });
+      await registry.declareGone('session-a', 'left');
+      expect(await registry.drain('worker-1')).toBe('unknown');
+    });
+  });
 });

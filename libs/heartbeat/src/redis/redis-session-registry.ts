@@ -1,3 +1,4 @@
+import { requireName } from '@orchestrator/core';
 import { type RedisClient, replyCode } from '@orchestrator/redis';
 
 import { OtherServerError, RegistryUnavailableError, StaleTermError } from '../errors.js';
@@ -61,7 +62,11 @@ export class RedisSessionRegistry implements SessionRegistry {
     this.deadShownMs = params.deadShownMs ?? DEAD_SHOWN_MS;
   }
 
-  hello(request: HelloRequest): Promise<HelloReply> {
+  /** @throws {InvalidValueError} for a name that is none: what scripts answer is parted at spaces and line breaks */
+  async hello(request: HelloRequest): Promise<HelloReply> {
+    requireName(request.session, 'session');
+    requireName(request.worker, 'worker');
+    requireName(request.scheduler, 'scheduler');
     return confirmed('hello', hello(this.redis, { base: this.keys.base, request }));
   }
 

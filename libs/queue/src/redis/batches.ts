@@ -106,7 +106,7 @@ export class Batches {
     for (let from = 0; from < inTurn.length; from += ASKED_AT_ONCE) {
       const asked = inTurn.slice(from, from + ASKED_AT_ONCE);
       const keep = await Promise.all(asked.map((pool) => this.#keeps(pool, batchId)));
-      const found = asked[keep.lastIndexOf(true)];
+      const found = asked.find((_pool, index) => keep[index]);
       if (found !== undefined) {
         return found;
       }
@@ -122,9 +122,7 @@ export class Batches {
   }
 
   async #keeps(pool: string, batchId: string): Promise<boolean> {
-    const key = `${this.params.keys.pool(pool)}b:${batchId}`;
-    const kept = await this.#call(`counting batch "${batchId}"`, () => this.params.redis.hget(key, 'kept'));
-    return recordFields(`batch ${batchId} in pool ${pool}`, kept === null ? {} : { kept }).count('kept') > 0;
+    return (await this.#counted(pool, batchId)).count('kept') > 0;
   }
 
   async #record(batchId: string): Promise<Omit<BatchRecord & BatchStatus, 'batchId' | 'counts' | 'done'> | undefined> {
